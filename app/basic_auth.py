@@ -9,14 +9,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from flask import g, request
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
-from limits import parse
 
-from app.accounts import check_password
-from app.errors import LoginFailedError, RateLimitError
-from app.settings import PortalSettings
-from app.store.database import PortalDatabase
+from app.password_logins import PasswordLogins
 from app.store.models import Account
 
 PATHS = ("/api/", "/epcis/")
@@ -30,7 +24,7 @@ class BasicCredentials:
     password: str
 
 
-def basic_credentials(database: PortalDatabase, limiter: Limiter, config: PortalSettings) -> BasicCredentials | None:
+def basic_credentials(logins: PasswordLogins) -> BasicCredentials | None:
     """Return the request's credentials; None if it has none.
 
     Raises `LoginFailedError` if they are wrong, and `RateLimitError` after too many wrong ones.
@@ -38,20 +32,7 @@ def basic_credentials(database: PortalDatabase, limiter: Limiter, config: Portal
     header = request.authorization
     if header is None or header.type != "basic" or not request.path.startswith(PATHS):
         return None
-    if "credentials" in g:
-        return cast(BasicCredentials, g.credentials)
-    name = (header.username or "").strip().lower()[:64]
-    counters = [
-        (parse(config.account_limit), "basic-account", name),
-        (parse(config.login_limit), "basic-address", get_remote_address()),
-    ]
-    if not all(limiter.limiter.test(limit, kind, key) for limit, kind, key in counters):
-        raise RateLimitError("too many wrong passwords", field="Authorization", hint="try again in a few minutes")
-    try:
-        account = check_password(database, name, header.password or "")
-    except LoginFailedError:
-        for limit, kind, key in counters:
-            limiter.limiter.hit(limit, kind, key)
-        raise
-    g.credentials = BasicCredentials(account, header.password or "")
+    if "credentials" not in g:
+        password = header.password or ""
+        g.credentials = BasicCredentials(logins.verify(header.username or "", password, issue_device=False), password)
     return cast(BasicCredentials, g.credentials)

@@ -12,7 +12,6 @@ from flask import current_app, g
 from flask_limiter import Limiter
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.accounts import check_password
 from app.basic_auth import basic_credentials
 from app.errors import (
     InsufficientRightsError,
@@ -21,6 +20,7 @@ from app.errors import (
     RightsRevokedError,
     RightsUnavailableError,
 )
+from app.password_logins import PasswordLogins
 from app.presenters.batch import BatchLoader
 from app.presenters.organisations import OrganisationSummary, organisation_summary
 from app.rights import ActingOperator, ReadableProductLines
@@ -33,9 +33,11 @@ from app.wallet import WalletLogins
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
-from chromatrace.domain.rights import ALL_SCOPES, Scope
+from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
 from chromatrace.index import Index, Snapshot
+from chromatrace.index.views import BatchView, Reader
 from chromatrace.services.rights import Rights
+from chromatrace.services.search import Relation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Portal:
     batches: BatchLoader
     chain: ChainService
     sessions: SessionStore
+    logins: PasswordLogins
     wallets: WalletLogins
     scans: ScanLog
     limiter: Limiter
@@ -150,7 +153,7 @@ def account_keystore(operator: ActingOperator, password: str) -> Path:
     if operator.account is None:
         raise InvalidInput("this is a wallet session", field="password", hint="sign with the wallet")
     try:
-        account = check_password(portal.database, operator.account, password)
+        account = portal.logins.verify(operator.account, password)
     except LoginFailedError as error:
         raise LoginFailedError(
             "wrong password", field="password", hint="nothing was sent; enter the password of your account"
@@ -168,7 +171,7 @@ def account_keystore(operator: ActingOperator, password: str) -> Path:
 
 def _authenticated_user() -> SessionUser | None:
     portal = current_portal()
-    credentials = basic_credentials(portal.database, portal.limiter, portal.config)
+    credentials = basic_credentials(portal.logins)
     if credentials is not None:
         return SessionUser(credentials.account.address, credentials.account.name)
     return portal.sessions.current(now_s())
@@ -183,6 +186,37 @@ def visible_scopes(owner: int, gtin: Gtin) -> Scope:
         return published | readable_lines().scopes(owner, gtin)
     except (LoginRequiredError, RightsRevokedError, RightsUnavailableError):
         return published
+
+
+def batch_scopes(view: BatchView) -> Scope:
+    """Return the scopes of a batch that the visitor may see."""
+    return visible_scopes(view.producer, view.gtin)
+
+
+def batch_relation(view: BatchView) -> Relation:
+    """Return how a batch relates to the operator's organisation: own, granted (scope product), or neither."""
+    if current_operator().organisation in (view.producer, view.custodian):
+        return Relation.OWN
+    granted = readable_lines()(view.producer, view.gtin, Scope.PRODUCT)
+    return Relation.GRANTED if granted else Relation.OTHER
+
+
+def require_listed(view: BatchView) -> None:
+    """Raise `InsufficientRightsError` for a batch that the operator's organisation neither has nor was granted."""
+    if batch_relation(view) is Relation.OTHER:
+        raise InsufficientRightsError(
+            "the producer has not granted your organisation the scope product of this product line",
+            field="scope",
+            hint=f"ask {lookup_organisation(view.producer).name} for access",
+        )
+
+
+def listing_reader() -> Reader | None:
+    """Return the reader whose batches lists show; None for a supervisor of an authority, who may read everything."""
+    operator = current_operator()
+    organisation = current_snapshot().organisation(operator.organisation)
+    authority = organisation is not None and organisation.kind is OrganisationKind.AUTHORITY
+    return None if authority and operator.has(Role.SUPERVISOR) else Reader(operator.organisation, now_s())
 
 
 def require_visible(owner: int, gtin: Gtin, scopes: Scope) -> None:

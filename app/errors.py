@@ -28,6 +28,7 @@ from chromatrace.domain.errors import (
     NotFound,
     Unavailable,
 )
+from chromatrace.epcis.errors import QueryTooComplexError, QueryTooLargeError
 
 
 class LoginFailedError(NotAuthorised):
@@ -71,11 +72,19 @@ class InsecureConfigurationError(InvalidInput):
 
 
 class RateLimitError(ChromaTraceError):
-    """A rate limit is exceeded; the request had no effect."""
+    """A rate limit is exceeded; the request had no effect. `retry_after_s` is the header Retry-After, in seconds."""
+
+    def __init__(
+        self, message: str, *, field: str | None = None, hint: str | None = None, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message, field=field, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 _STATUS: tuple[tuple[type[ChromaTraceError], int], ...] = (
     (RateLimitError, 429),
+    (QueryTooComplexError, 413),
+    (QueryTooLargeError, 413),
     (LoginRequiredError, 401),
     (LoginFailedError, 401),
     (NotAuthorised, 403),

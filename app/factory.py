@@ -10,6 +10,7 @@ from flask import Flask
 from app import api, console, consumer, franchisee, inspector
 from app.accounts import reject_demonstration_accounts
 from app.context import Portal, close_snapshot
+from app.password_logins import PasswordLogins
 from app.presenters.batch import BatchLoader
 from app.presenters.reading_window import ReadingsSource
 from app.proxies import ReverseProxyMiddleware
@@ -79,6 +80,7 @@ def create_app(
         batches=BatchLoader(DocumentStore(config.documents), readings, config.plot_tags),
         chain=chain,
         sessions=SessionStore(database, config.session_hours * 3600, config.session_idle_minutes * 60),
+        logins=PasswordLogins(database, limiter.storage, secret, config),
         wallets=WalletLogins(
             database, config.base_url, config.domain, manifest.chain_id, chain.contract_accepts_signature
         ),

@@ -26,6 +26,7 @@ from app.errors import (
     http_status,
 )
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError, Unavailable
+from chromatrace.epcis.errors import QueryTooComplexError, QueryTooLargeError
 
 if TYPE_CHECKING:
     from app.settings import PortalSettings
@@ -143,7 +144,7 @@ def _respond(error: ChromaTraceError, status: int, kind: str | None = None) -> R
     if wants_json():
         members = error.as_dict()
         members = members | {"error": kind} if kind and type(error) is ChromaTraceError else members
-        response = jsonify(_problem(status) | members | {"detail": error.message})
+        response = jsonify(_problem(status, error) | members | {"detail": error.message})
         response.mimetype = "application/problem+json"
     else:
         page = render_template(
@@ -151,16 +152,26 @@ def _respond(error: ChromaTraceError, status: int, kind: str | None = None) -> R
         )
         response = Response(page, mimetype="text/html")
     response.status_code = status
+    if isinstance(error, RateLimitError) and error.retry_after_s:
+        response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 
 
-def _problem(status: int) -> dict[str, Any]:
+def _problem(status: int, error: ChromaTraceError) -> dict[str, Any]:
     """Return the standard members of RFC 9457. EPCIS 2.0 defines problem types of its own."""
     kind = "about:blank"
     if request.path.startswith("/epcis/"):
-        names = {401: "Security", 403: "Security", 404: "NoSuchResource", 413: "CaptureLimitExceeded"}
-        kind = f"epcisException:{names.get(status, 'Validation' if status < 500 else 'Implementation')}Exception"
+        kind = f"epcisException:{_epcis_exception(status, error)}Exception"
     return {"type": kind, "title": HTTPStatus(status).phrase, "status": status}
+
+
+def _epcis_exception(status: int, error: ChromaTraceError) -> str:
+    if isinstance(error, QueryTooComplexError | QueryTooLargeError):
+        return type(error).__name__.removesuffix("Error")
+    names = {401: "Security", 403: "Security", 404: "NoSuchResource", 413: "CaptureLimitExceeded"}
+    if status == 400 and request.method == "GET":
+        return "QueryParameter"
+    return names.get(status, "Validation" if status < 500 else "Implementation")
 
 
 def _title(error: ChromaTraceError, status: int) -> str:

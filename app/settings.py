@@ -117,10 +117,26 @@ class PortalSettings:
     )
     session_hours: int = setting(8, "Maximum life of a session, in hours.", minimum=1, metavar="N")
     session_idle_minutes: int = setting(30, "Maximum idle time of a session, in minutes.", minimum=1, metavar="N")
-    login_limit: str = setting("20 per 5 minutes", "Rate limit of logins per address.", metavar="RATE")
-    account_limit: str = setting("10 per 15 minutes", "Rate limit of logins per account name.", metavar="RATE")
+    login_limit: str = setting(
+        "20 per 5 minutes",
+        "Wallet logins per address, and wrong passwords per address after which attempts are delayed, at most by the "
+        "period.",
+        metavar="RATE",
+    )
+    account_limit: str = setting(
+        "5 per 15 minutes",
+        "Wrong passwords for an account from one device or address after which attempts are delayed, at most by the "
+        "period.",
+        metavar="RATE",
+    )
     scan_limit: str = setting("40 per minute", "Rate limit of scans per address.", metavar="RATE")
     api_limit: str = setting("120 per minute", "Rate limit of API requests per address.", metavar="RATE")
+    capture_limit: int = setting(
+        100_000, "EPCIS events and documents that an organisation may capture within a day.", minimum=1, metavar="N"
+    )
+    query_limit_ms: int = setting(
+        120, "Time that the database may take for an EPCIS query, in milliseconds.", minimum=1, metavar="N"
+    )
     page_limit: str = setting("240 per minute", "Rate limit of pages per address.", metavar="RATE")
     max_index_lag_blocks: int = setting(
         50, "Lag of the index, in blocks, above which /healthz returns 503.", minimum=0, metavar="N"

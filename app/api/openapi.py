@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chromatrace import __version__
 from chromatrace.domain.record_kinds import RecordKind
-from chromatrace.epcis.query import MAX_LIST
-from chromatrace.epcis.vocabulary import EVENT_TYPES
+from chromatrace.epcis.query import MAX_LIST, SOURCES
+from chromatrace.epcis.vocabulary import ACTIONS, EVENT_TYPES
 
 Json = dict[str, Any]
 
@@ -28,7 +28,6 @@ _LIST: Json = {
     "pattern": "^([^\\x00-\\x1f\\x7f,]+(,[^\\x00-\\x1f\\x7f,]+)*)?$",
     "description": "Comma-separated list",
 }
-_TYPES = "|".join(sorted(EVENT_TYPES))
 _READER: Json = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9 ]{0,40}=x25519:[0-9a-f]{64}$"}
 _TIME: Json = {"type": "string", "format": "date-time"}
 _PROBLEM: Json = {
@@ -152,6 +151,12 @@ def document(base_url: str, title: str, kinds: Sequence[RecordKind]) -> Json:
 
 def _without_ids(schema: Json) -> Json:
     return {name: value for name, value in schema.items() if name not in ("$schema", "$id")}
+
+
+def _list_of(values: Iterable[str]) -> Json:
+    """Return the schema of a comma-separated list of these values."""
+    value = "|".join(sorted(values))
+    return {"type": "string", "pattern": f"^(({value})(,({value}))*)?$"}
 
 
 def _operation(summary: str, *parameters: Json, account: bool = True, **more: Any) -> Json:
@@ -329,9 +334,12 @@ def _epcis() -> Json:
     behaviour = {"name": "GS1-Capture-Error-Behaviour", "in": "header", "schema": {"enum": ["rollback", "proceed"]}}
     query = [
         version,
-        *(_query(name, _LIST) for name in ("MATCH_anyEPC", "MATCH_anyEPCClass", "EQ_bizStep")),
-        _query("eventType", {"type": "string", "pattern": f"^(({_TYPES})(,({_TYPES}))*)?$"}),
-        *(_query(name, _TIME) for name in ("GE_eventTime", "LT_eventTime")),
+        *(_query(name, _LIST) for name in ("MATCH_anyEPC", "MATCH_anyEPCClass", "EQ_bizStep", "EQ_disposition")),
+        _query("EQ_action", _list_of(ACTIONS)),
+        _query("source", _list_of(SOURCES)),
+        _query("EQ_chromatrace:capturer", {"type": "string", "pattern": "^[0-9]{13}$"}),
+        _query("eventType", _list_of(EVENT_TYPES)),
+        *(_query(name, _TIME) for name in ("GE_eventTime", "LT_eventTime", "GE_recordTime", "LT_recordTime")),
         _query("perPage", {"type": "integer", "minimum": 1, "maximum": 1000}),
         _query("nextPageToken", {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}),
     ]
@@ -355,11 +363,22 @@ def _epcis() -> Json:
             "get": _operation("Get a capture job", _path("captureID", {"type": "string"}), success={"200": _JOB})
         },
         "/epcis/v2/events": {
-            "get": _operation("List chain events and captured events", *query, account=False, success={"200": _EVENTS})
+            "get": _operation(
+                "List chain events and captured events",
+                *query,
+                account=False,
+                success={"200": _EVENTS},
+                errors=["413"],
+            )
         },
         "/epcis/v2/epcs/{epc}/events": {
             "get": _operation(
-                "List the events of a product identifier", epc, *query, account=False, success={"200": _EVENTS}
+                "List the events of a product identifier",
+                epc,
+                *query,
+                account=False,
+                success={"200": _EVENTS},
+                errors=["413"],
             )
         },
     }

@@ -6,15 +6,22 @@ from flask import Blueprint, Flask, render_template
 from flask_limiter import Limiter
 
 from app.console import genealogy, recalls, search
-from app.context import current_operator, current_portal, current_snapshot, lookup_organisation
+from app.context import (
+    batch_relation,
+    current_operator,
+    current_portal,
+    current_snapshot,
+    listing_reader,
+    lookup_organisation,
+)
 from app.franchisee.overview import batch_row
 from app.presenters.consensus import present_panel
 from app.presenters.organisations import OrganisationSummary
 from app.rights import CONSOLE_ROLES
-from app.security import limit_views
 from app.settings import PortalSettings
 from chromatrace.domain.identifiers import BatchId
 from chromatrace.index.views import AnchorView, ChannelView
+from chromatrace.services.search import Relation
 
 _NEWEST = 25
 
@@ -32,22 +39,24 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     blueprint.add_url_rule("/console/orders/<path:contract>", "order", search.order)
     app.register_blueprint(blueprint)
     app.add_url_rule("/graph.css", "graph_css", genealogy.graph_style)
-    # The recall form checks a password, so guessing must be limited here too.
-    limit_views(app, limiter, {"console.recall": config.login_limit}, methods=["POST"])
 
 
 def overview() -> str:
-    """Show index health, batches by state, the newest batches, channels with their last anchors, and organisations."""
-    portal = current_portal()
-    organisations = [lookup_organisation(view.id) for view in current_snapshot().organisations()]
+    """Show index health, the batches that the organisation may list, its log channels, and all organisations.
+
+    A supervisor of an authority sees the batches and channels of all organisations.
+    """
+    portal, snapshot, reader = current_portal(), current_snapshot(), listing_reader()
+    organisations = [lookup_organisation(view.id) for view in snapshot.organisations()]
+    newest = snapshot.batches(limit=_NEWEST, reader=reader)
     return render_template(
         "console/overview.html",
-        head=current_snapshot().head(),
+        head=snapshot.head(),
         max_lag=portal.config.max_index_lag_blocks,
-        counts=current_snapshot().count_batches(),
-        recalled=len(current_snapshot().batches(recalled=True, limit=1000)),
-        rows=[batch_row(view) for view in current_snapshot().batches(limit=_NEWEST)],
-        channels=_channels(organisations),
+        counts=snapshot.count_batches(reader=reader),
+        recalled=sum(snapshot.count_batches(recalled=True, reader=reader).values()),
+        rows=[batch_row(view) for view in newest if batch_relation(view) is not Relation.OTHER],
+        channels=_channels([item for item in organisations if reader is None or item.id == reader.organisation]),
         organisations=organisations,
     )
 
@@ -66,7 +75,8 @@ def consensus() -> str:
     for panel in panels:
         for shown_round in panel.rounds:
             batch = current_snapshot().batch(BatchId(shown_round.view.subject))
-            lots[shown_round.subject] = f"lot {batch.key.lot}" if batch else None
+            listed = batch is not None and batch_relation(batch) is not Relation.OTHER
+            lots[shown_round.subject] = f"lot {batch.key.lot}" if batch and listed else None
     return render_template("console/consensus.html", panels=panels, lots=lots)
 
 

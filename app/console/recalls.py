@@ -11,7 +11,7 @@ from typing import Any
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.console.genealogy import MAX_TRACED, TraceRow, load_batch
+from app.console.genealogy import TraceRow, load_batch, load_impact
 from app.context import (
     account_keystore,
     current_operator,
@@ -31,7 +31,7 @@ from chromatrace.domain.recall_plan import RecallPlan
 from chromatrace.domain.rights import Role
 from chromatrace.index.views import BatchView
 from chromatrace.services.recall import PlannedRecall, plan_recall
-from chromatrace.services.trace import RecallImpact, recall_impact
+from chromatrace.services.trace import RecallImpact
 
 _MAX_LOOKUPS = 200
 """Pending transactions that one page looks up on the chain. Successful ones also appear in the index."""
@@ -145,8 +145,7 @@ def _send(overview: RecallOverview) -> None:
 
 
 def _load(batch_id: str) -> RecallOverview:
-    snapshot, documents = current_snapshot(), current_portal().batches.documents
-    impact = recall_impact(snapshot, documents, load_batch(batch_id), max_batches=MAX_TRACED)
+    snapshot, impact = current_snapshot(), load_impact(load_batch(batch_id))
     traced_batches = impact.genealogy.batches
     views = [traced.batch for traced in traced_batches]
     actions = _update_actions(views)

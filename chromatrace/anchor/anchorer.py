@@ -23,7 +23,6 @@ from chromatrace.anchor.errors import HeadConflictError, NotAnchoredError, Readi
 from chromatrace.anchor.heads import HeadStore, Publisher, ReadingSource, TreeHead
 from chromatrace.anchor.proof import PlainHex, ReadingProof
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound, Unavailable
-from chromatrace.merkle.entry import encode_fields, encode_reading
 from chromatrace.merkle.errors import LogConflictError
 from chromatrace.merkle.log import MerkleLog
 from chromatrace.merkle.proofs import leaf_hash
@@ -106,7 +105,7 @@ class Anchorer(Closing):
                 )
             if hashed:
                 self._require_same_reading(channel, log, hashed - 1)
-            leaves = map(leaf_hash, encode_fields(self._spool.fields(channel, hashed, spooled)))
+            leaves = map(leaf_hash, self._spool.log_entries(channel, hashed, spooled))
             while hashed < spooled:
                 try:
                     hashed = log.append_hashes(islice(leaves, LEAVES_PER_TRANSACTION), expected_size=hashed)
@@ -116,8 +115,7 @@ class Anchorer(Closing):
             return hashed
 
     def _require_same_reading(self, channel: str, log: MerkleLog, index: int) -> None:
-        (entry,) = encode_fields(self._spool.fields(channel, index, index + 1))
-        if leaf_hash(entry) != log.leaf(index):
+        if leaf_hash(self._spool.log_entry(channel, index)) != log.leaf(index):
             raise SpoolMismatchError(
                 f"reading {index} of channel {channel!r} differs from the hashed reading",
                 field="channel",
@@ -234,7 +232,7 @@ class Anchorer(Closing):
                 field="source_time_ns",
                 hint="anchor the channel, or wait for its next head",
             )
-        entry = encode_reading(spooled.reading)
+        entry = self._spool.log_entry(channel, spooled.index)
         log = self.log(channel)
         if leaf_hash(entry) != log.leaf(spooled.index):
             raise SpoolMismatchError(

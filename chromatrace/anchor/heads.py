@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from chromatrace.anchor.errors import HeadConflictError, HeadsCorruptError, HeadsUnavailableError
 from chromatrace.domain.errors import InvalidInput
@@ -80,7 +80,9 @@ class ReadingSource(Protocol):
 
     def size(self, channel: str) -> int: ...
 
-    def fields(self, channel: str, start: int = 0, stop: int | None = None) -> Iterable[tuple[Any, ...]]: ...
+    def log_entries(self, channel: str, start: int = 0, stop: int | None = None) -> Iterable[bytes]: ...
+
+    def log_entry(self, channel: str, index: int) -> bytes: ...
 
     def find(self, channel: str, source: str, tag: str, source_time_ns: int) -> IndexedReading | None: ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from chromatrace.cli.output import emit, err, json_option, print_line
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import ZERO_BYTES32, BatchKey, RouteId, Serial
 from chromatrace.domain.rights import SalesChannel
-from chromatrace.services.organisations import may_read_department, signer_organisation
+from chromatrace.services.organisations import may_read_department, own_organisation, signer_organisation
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
@@ -136,10 +137,11 @@ def _state(view: Any) -> str:
 
 @batch.command()
 @click.argument("key")
+@click.option("--own", is_flag=True, help="Show only batches that your organisation made or holds, and its records.")
 @json_option
 @click.pass_obj
-def find(workspace: Workspace, key: str, as_json: bool) -> None:
-    """Find batches and records by KEY.
+def find(workspace: Workspace, key: str, own: bool, as_json: bool) -> None:
+    """Find batches and records by KEY, those of your organisation first.
 
     KEY is a contract, order, drawing, component, serial, lot, product ID or scanned code. Records are shown only from
     departments that the signer may read; the signer is set with --keystore.
@@ -149,8 +151,14 @@ def find(workspace: Workspace, key: str, as_json: bool) -> None:
 
     kinds = plant_of(workspace.settings.plant).record_kinds
     with workspace.index.snapshot() as snapshot:
-        result = search.find(snapshot, workspace.documents, key, kinds, may_read_department(workspace))
-    if not result:
+        reader = search.SearchReader(own_organisation(workspace))
+        if own:
+            reader = replace(reader, shown=lambda view: reader.relation(view) is search.Relation.OWN)
+        result = search.find(snapshot, workspace.documents, key, kinds, may_read_department(workspace), reader)
+        names = {view.id: view.name for view in snapshot.organisations()}
+    records = [record for record in result.records if not own or record.department.organisation == reader.organisation]
+    found = (*result.batches, *result.batches_with_serial)
+    if not found and not records:
         raise NotFound(
             f"no results for {key!r}",
             field="key",
@@ -161,30 +169,33 @@ def find(workspace: Workspace, key: str, as_json: bool) -> None:
     facts: dict[str, Any] = {
         "key": key,
         "is": [*(kind.title for kind in matches.kinds), *(["Product"] if matches.is_product else [])],
-        "batches": [f"{view.gtin}/{view.lot}" for view in matches.batches],
+        "batches": [f"{view.gtin}/{view.lot}" for view in result.batches],
         "batches_with_serial": [f"{view.gtin}/{view.lot}" for view in result.batches_with_serial],
+        "producers": {f"{view.gtin}/{view.lot}": names.get(view.producer) for view in found},
         "products": list(matches.subjects),
         "records": [
             {
                 "department": record.department.name,
                 "organisation": record.department.organisation,
+                "organisation_name": names.get(record.department.organisation),
                 "kind": record.title,
                 "entry": record.entry,
             }
-            for record in result.records
+            for record in records
         ],
         "truncated": truncated,
     }
 
     def human() -> None:
-        for view in (*matches.batches, *result.batches_with_serial):
-            print_line(f"batch {view.key}  {_state(view)}  {view.quantity:,} units")
+        for view in found:
+            print_line(f"batch {view.key}  {_state(view)}  {view.quantity:,} units, {names.get(view.producer)}")
         if facts["is"]:
             print_line(f"{key} is the key of: {', '.join(facts['is'])}")
-        for record in result.records:
+        for record in records:
             block, title = record.entry.appended.block_number, record.title or "unknown kind"
             mark = "  REPEAT, no effect" if record.entry.repeat else ""
-            print_line(f"block {block:>6}  {record.department.name:<24} {title:<16}{mark}")
+            organisation = names.get(record.department.organisation)
+            print_line(f"block {block:>6}  {record.department.name:<24} {title:<16} {organisation}{mark}")
         if truncated:
             err().print("truncated: there are more results, or older batches were not searched", style="yellow")
 

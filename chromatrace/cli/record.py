@@ -342,8 +342,13 @@ def order(workspace: Workspace, contract: str, organisation: int | None, as_json
             own_organisation=own_organisation(workspace),
             organisation=organisation,
         )
+        names = {view.id: view.name for view in snapshot.organisations()}
+    others = [names.get(number, f"organisation {number}") for number in status.other_organisations]
     facts: dict[str, Any] = {
         "contract": contract,
+        "organisation": status.owner,
+        "organisation_name": names.get(status.owner),
+        "other_organisations": others,
         "ordered_at": status.ordered.appended.block_time,
         "complete": status.complete,
         "expected": status.expected,
@@ -352,7 +357,9 @@ def order(workspace: Workspace, contract: str, organisation: int | None, as_json
 
     def human() -> None:
         state = "complete" if status.complete else f"expected {_time_or_none(status.expected)}"
-        print_line(f"contract {contract}: {len(status.products)} products, {state}")
+        print_line(f"contract {contract} of {facts['organisation_name']}: {len(status.products)} products, {state}")
+        if others:
+            print_line(f"records of {', '.join(others)} have the same key or are about these products; not counted")
         for product in status.products:
             done = sum(step.done for step in product.steps)
             step = product.next_step

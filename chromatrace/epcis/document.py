@@ -13,8 +13,12 @@ from chromatrace.epcis.check import check_document
 from chromatrace.epcis.vocabulary import CONTEXT
 from chromatrace.storage import strict_json
 
+PREFIX = "chromatrace"
 NAMESPACE = "https://chromatrace.example/ns/epcis/"
 """Namespace of the extension members `chromatrace:…`."""
+
+EXTENDED_CONTEXT: list[Any] = [CONTEXT, {PREFIX: NAMESPACE}]
+"""The context of every document that the project writes."""
 
 MAX_BYTES = 8 * 1024 * 1024
 
@@ -22,7 +26,7 @@ MAX_BYTES = 8 * 1024 * 1024
 def document_of(events: Iterable[Mapping[str, Any]], created_at: str) -> dict[str, Any]:
     """Return a document with `events`; `created_at` is an RFC 3339 time."""
     return {
-        "@context": [CONTEXT, {"chromatrace": NAMESPACE}],
+        "@context": list(EXTENDED_CONTEXT),
         "type": "EPCISDocument",
         "schemaVersion": "2.0",
         "creationDate": created_at,

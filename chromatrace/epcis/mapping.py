@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -14,14 +17,25 @@ from chromatrace.domain.rights import SalesChannel, Stage, Verdict
 from chromatrace.epcis.vocabulary import UNIT_CODES
 from chromatrace.identity.digital_link import DigitalLink, uri_for_batch
 
-EVENT_IDS = uuid.UUID("5d0c7f0e-3b0c-5a8e-9b61-0f3f6f2b7c11")
-"""Namespace of event ids: a chain event has the same id in every export."""
+_CHAIN_ID_TAG = int.from_bytes(b"CTrace")
+"""First 48 bits of the UUID (version 8, RFC 9562) of every chain event, which no captured event may have."""
 
 Json = dict[str, Any]
 
 
-class ChainEvent(Protocol):
-    """A contract event, such as `chromatrace.index.views.EventView`. `block_time` is in Unix seconds."""
+class Recorded(Protocol):
+    """Where the chain has an event, such as `chromatrace.index.views.EventRef`. `block_time` is in Unix seconds."""
+
+    @property
+    def block_time(self) -> int: ...
+    @property
+    def tx_hash(self) -> bytes: ...
+    @property
+    def log_index(self) -> int: ...
+
+
+class ChainEvent(Recorded, Protocol):
+    """A contract event, such as `chromatrace.index.views.EventView`."""
 
     @property
     def contract(self) -> str: ...
@@ -31,12 +45,6 @@ class ChainEvent(Protocol):
     def args(self) -> Mapping[str, Any]: ...
     @property
     def block_number(self) -> int: ...
-    @property
-    def block_time(self) -> int: ...
-    @property
-    def tx_hash(self) -> bytes: ...
-    @property
-    def log_index(self) -> int: ...
 
 
 class Directory(Protocol):
@@ -69,13 +77,18 @@ def events_of(events: Iterable[ChainEvent], directory: Directory) -> list[Json]:
         if event.name == "InspectionRecorded":
             key = (event.args["batch"], event.args["stage"])
             if key in verdicts:
-                verdicts[key]["errorDeclaration"] = {
-                    "declarationTime": _time(event.block_time),
-                    "reason": "incorrect_data",
-                    "correctiveEventIDs": [epcis_event["eventID"]],
-                }
+                verdicts[key]["errorDeclaration"] = superseded_by(event, directory)
             verdicts[key] = epcis_event
     return epcis_events
+
+
+def superseded_by(later: Recorded, directory: Directory) -> Json:
+    """Return the error declaration of a verdict that the verdict recorded by `later` supersedes."""
+    return {
+        "declarationTime": _time(later.block_time),
+        "reason": "incorrect_data",
+        "correctiveEventIDs": [event_id(directory.chain_id, later.tx_hash, later.log_index)],
+    }
 
 
 def event_of(event: ChainEvent, directory: Directory) -> Json | None:
@@ -85,7 +98,7 @@ def event_of(event: ChainEvent, directory: Directory) -> Json | None:
     if convert is None or key is None:
         return None
     common = {
-        "eventID": f"urn:uuid:{uuid.uuid5(EVENT_IDS, f'{directory.chain_id}/{event.tx_hash.hex()}/{event.log_index}')}",
+        "eventID": event_id(directory.chain_id, event.tx_hash, event.log_index),
         "eventTime": _time(event.block_time),
         "recordTime": _time(event.block_time),
         "eventTimeZoneOffset": "+00:00",
@@ -97,6 +110,23 @@ def event_of(event: ChainEvent, directory: Directory) -> Json | None:
         "chromatrace:logIndex": event.log_index,
     }
     return common | convert(_BatchEvent(event, directory, key)) | proof
+
+
+def event_id(chain_id: int, tx_hash: bytes, log_index: int) -> str:
+    """Return the eventID of a chain event, which is the same in every export."""
+    digest = hashlib.sha256(f"{chain_id}/{tx_hash.hex()}/{log_index}".encode()).digest()
+    value = _CHAIN_ID_TAG << 80 | int.from_bytes(digest[:10])
+    value = value & ~(0xF << 76) | 8 << 76  # version
+    value = value & ~(0b11 << 62) | 0b10 << 62  # variant
+    return f"urn:uuid:{uuid.UUID(int=value)}"
+
+
+def is_chain_event_id(text: str) -> bool:
+    """Return whether an eventID is that of a chain event, in any notation of its UUID."""
+    if text[:9].lower() != "urn:uuid:":
+        return False
+    digits = re.sub(r"[^0-9a-f]", "", text[9:].lower())
+    return digits.startswith(f"{_CHAIN_ID_TAG:012x}8")
 
 
 class _BatchEvent:
@@ -261,8 +291,46 @@ _CONVERTERS: dict[tuple[str, str], Callable[[_BatchEvent], Json]] = {
 }
 """`VerdictApplied` and `CustodyTransferred` are left out: they repeat `InspectionRecorded` and `CustodyAccepted`."""
 
-EVENT_NAMES = frozenset(name for _, name in _CONVERTERS)
-"""Names of the chain events that have an EPCIS counterpart."""
+
+@dataclass(frozen=True, slots=True)
+class EventForm:
+    """The values by which a query selects the EPCIS events of one kind of chain event.
+
+    has_inputs  of `BatchRegistered`: whether the batch is made of others
+    passed      of `InspectionRecorded`: whether the verdict is a pass
+    """
+
+    name: str
+    type: str
+    action: str | None
+    biz_step: str
+    disposition: str
+    has_inputs: bool | None = None
+    passed: bool | None = None
+
+
+def _observed_form(name: str, biz_step: str, disposition: str, action: str = "OBSERVE", **more: bool) -> EventForm:
+    return EventForm(name, "ObjectEvent", action, biz_step, disposition, **more)
+
+
+EVENT_FORMS = (
+    _observed_form("BatchRegistered", "commissioning", "active", "ADD", has_inputs=False),
+    EventForm("BatchRegistered", "TransformationEvent", None, "commissioning", "active", has_inputs=True),
+    _observed_form("BatchAssembled", "assembling", "in_progress"),
+    _observed_form("BatchGraded", "chromatrace:grading", "in_progress"),
+    _observed_form("BatchReleased", "chromatrace:releasing", "sellable_not_accessible"),
+    _observed_form("BatchRecycled", "decommissioning", "inactive", "DELETE"),
+    _observed_form("BatchHeld", "holding", "non_sellable_other"),
+    _observed_form("BatchHoldReleased", "chromatrace:releasing_hold", "in_progress"),
+    _observed_form("BatchRecalled", "holding", "recalled"),
+    _observed_form("InspectionRecorded", "inspecting", "conformant", passed=True),
+    _observed_form("InspectionRecorded", "inspecting", "non_conformant", passed=False),
+    _observed_form("CustodyOffered", "shipping", "in_transit"),
+    _observed_form("CustodyAccepted", "receiving", "in_progress"),
+    _observed_form("CustodyRejected", "void_shipping", "in_progress"),
+    _observed_form("CustodyOfferWithdrawn", "void_shipping", "in_progress"),
+)
+"""What `_CONVERTERS` write, one form for each combination of values. A test compares the two."""
 
 
 def _time(unix_s: int) -> str:

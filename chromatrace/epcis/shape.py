@@ -12,6 +12,7 @@ from typing import Any
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.epcis import vocabulary
+from chromatrace.epcis.vocabulary import Standard
 from chromatrace.storage.strict_json import escape
 
 Check = Callable[[Any, str], None]
@@ -84,16 +85,32 @@ def _any(_value: Any, _at: str) -> None:
     return None
 
 
-def _term(known: Collection[str], foreign: re.Pattern[str] = _CBV) -> Check:
-    """Accept a term of the vocabulary by its bare name, or a URI of another vocabulary."""
+def _term(standard: Standard) -> Check:
+    """Accept a term of the vocabulary by its bare name or its URI, or a URI of another vocabulary."""
 
     def check(value: Any, at: str) -> None:
-        if isinstance(value, str) and value in known:
+        if isinstance(value, str) and not _CBV.match(value) and standard.short_name(value) in standard.terms:
             return
-        if not isinstance(value, str) or not _URI.fullmatch(value) or foreign.match(value):
-            raise InvalidInput(f"expected a term of the vocabulary or a URI, got {value!r:.80}", field=at)
+        if isinstance(value, str) and vocabulary.CBV_WEB.match(value):
+            raise InvalidInput(f"the Core Business Vocabulary has no such term: {value!r:.100}", field=at)
+        _check_foreign(value, at, _CBV)
 
     return check
+
+
+def _web_term(known: Collection[str]) -> Check:
+    """Accept a term of GS1's Web Vocabulary by its bare name, or a URI of another vocabulary."""
+
+    def check(value: Any, at: str) -> None:
+        if not isinstance(value, str) or value not in known:
+            _check_foreign(value, at, _WEB_VOCABULARY)
+
+    return check
+
+
+def _check_foreign(value: Any, at: str, own: re.Pattern[str]) -> None:
+    if not isinstance(value, str) or not _URI.fullmatch(value) or own.match(value):
+        raise InvalidInput(f"expected a term of the vocabulary or a URI, got {value!r:.80}", field=at)
 
 
 def _one_of(known: Collection[str]) -> Check:
@@ -153,13 +170,13 @@ def _context(value: Any, at: str) -> None:
 
 
 def _persistent(value: Any, at: str) -> None:
-    dispositions = _list(_term(vocabulary.DISPOSITIONS), 1, unique=True)
+    dispositions = _list(_term(Standard.DISPOSITION), 1, unique=True)
     _object({"set": dispositions, "unset": dispositions}, extensible=False)(value, at)
     if not value:
         raise InvalidInput("expected set or unset", field=at)
 
 
-def _named(name: str, kinds: Collection[str], *, needs_type: bool) -> Check:
+def _named(name: str, kinds: Standard, *, needs_type: bool) -> Check:
     required = ("type", name) if needs_type else (name,)
     return _object({"type": _term(kinds), name: _uri}, required, extensible=False)
 
@@ -167,7 +184,7 @@ def _named(name: str, kinds: Collection[str], *, needs_type: bool) -> Check:
 _uris = _list(_uri)
 _quantities = _list(_object({"epcClass": _uri, "quantity": _number, "uom": _uom}, ("epcClass",), extensible=False))
 _location = _object({"id": _uri}, ("id",))
-_transactions = _named("bizTransaction", vocabulary.BIZ_TRANSACTION_TYPES, needs_type=False)
+_transactions = _named("bizTransaction", Standard.BIZ_TRANSACTION, needs_type=False)
 _device = dict.fromkeys(("deviceID", "deviceMetadata", "rawData", "dataProcessingMethod", "bizRules"), _uri)
 _metadata = _object(_device | dict.fromkeys(("time", "startTime", "endTime"), _time))
 _report = _object(
@@ -175,9 +192,9 @@ _report = _object(
     | dict.fromkeys(("microorganism", "chemicalSubstance", "coordinateReferenceSystem", "uriValue"), _uri)
     | dict.fromkeys(("value", "minValue", "maxValue", "meanValue", "sDev", "percRank", "percValue"), _number)
     | {
-        "type": _term(vocabulary.MEASUREMENT_TYPES, _WEB_VOCABULARY),
-        "exception": _term(vocabulary.ALERT_TYPES, _WEB_VOCABULARY),
-        "component": _term(vocabulary.COMPONENTS),
+        "type": _web_term(vocabulary.MEASUREMENT_TYPES),
+        "exception": _web_term(vocabulary.ALERT_TYPES),
+        "component": _term(Standard.COMPONENT),
         "time": _time,
         "stringValue": _text,
         "booleanValue": _boolean,
@@ -188,7 +205,7 @@ _report = _object(
 )
 _sensors = _list(_object({"sensorMetadata": _metadata, "sensorReport": _list(_report, 1)}, ("sensorReport",)))
 _error = _object(
-    {"declarationTime": _time, "reason": _term(vocabulary.ERROR_REASONS), "correctiveEventIDs": _uris},
+    {"declarationTime": _time, "reason": _term(Standard.ERROR_REASON), "correctiveEventIDs": _uris},
     ("declarationTime",),
 )
 _COMMON: dict[str, Check] = {
@@ -200,13 +217,13 @@ _COMMON: dict[str, Check] = {
     "eventID": _uri,
     "certificationInfo": _one_or_list(_uri),
     "errorDeclaration": _error,
-    "bizStep": _term(vocabulary.BIZ_STEPS),
-    "disposition": _term(vocabulary.DISPOSITIONS),
+    "bizStep": _term(Standard.BIZ_STEP),
+    "disposition": _term(Standard.DISPOSITION),
     "readPoint": _location,
     "bizLocation": _location,
     "bizTransactionList": _list(_transactions),
-    "sourceList": _list(_named("source", vocabulary.SOURCE_DESTINATION_TYPES, needs_type=True)),
-    "destinationList": _list(_named("destination", vocabulary.SOURCE_DESTINATION_TYPES, needs_type=True)),
+    "sourceList": _list(_named("source", Standard.SOURCE_DESTINATION, needs_type=True)),
+    "destinationList": _list(_named("destination", Standard.SOURCE_DESTINATION, needs_type=True)),
     "sensorElementList": _sensors,
 }
 _ACTION: dict[str, Check] = {"action": _one_of(vocabulary.ACTIONS)}

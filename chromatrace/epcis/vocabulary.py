@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from enum import Enum
+
 
 def _terms(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
@@ -57,6 +60,40 @@ COMPONENTS = _terms(
     spherical_radius x y z
     """
 )
+
+
+class Standard(Enum):
+    """A vocabulary of the CBV: its terms, and the prefixes of a term in a web URI and in a URN."""
+
+    BIZ_STEP = (BIZ_STEPS, "BizStep-", "bizstep:")
+    DISPOSITION = (DISPOSITIONS, "Disp-", "disp:")
+    BIZ_TRANSACTION = (BIZ_TRANSACTION_TYPES, "BTT-", "btt:")
+    SOURCE_DESTINATION = (SOURCE_DESTINATION_TYPES, "SDT-", "sdt:")
+    ERROR_REASON = (ERROR_REASONS, "ER-", "er:")
+    COMPONENT = (COMPONENTS, "Comp-", "comp:")
+
+    @property
+    def terms(self) -> frozenset[str]:
+        """The bare names of all terms."""
+        return self.value[0]
+
+    def short_name(self, term: str) -> str:
+        """Return the bare name of a term in any of its forms; other text is returned unchanged.
+
+        Forms: `shipping`, `cbv:BizStep-shipping`, `https://ref.gs1.org/cbv/BizStep-shipping`,
+        `https://ns.gs1.org/cbv/BizStep-shipping`, `urn:epcglobal:cbv:bizstep:shipping`.
+        """
+        _, web, urn = self.value
+        for pattern, prefix in ((CBV_WEB, web), (_CBV_URN, urn)):
+            match = pattern.match(term)
+            if match and term[match.end() :].startswith(prefix):
+                name = term[match.end() + len(prefix) :]
+                return name if name in self.terms else term
+        return term
+
+
+CBV_WEB = re.compile(r"https?://(?:ref|ns)\.gs1\.org/cbv/|cbv:")
+_CBV_URN = re.compile(r"urn:epcglobal:cbv:")
 
 PREFIXES = frozenset({"cbv", "cbvmda", "dcterms", "epcis", "gs1", "owl", "rdf", "rdfs", "xsd"})
 """Prefixes that the context of GS1 declares."""

@@ -3,75 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from chromatrace.domain.errors import ChromaTraceError
-from chromatrace.domain.identifiers import BatchId, BatchKey
-from chromatrace.epcis.document import NAMESPACE
-from chromatrace.epcis.identifiers import event_epcs, product_of
-from chromatrace.epcis.mapping import EVENT_NAMES
-from chromatrace.epcis.query import CHAIN, EventPosition, EventQuery, LocatedEvent, microseconds
-from chromatrace.epcis.vocabulary import CONTEXT
+from chromatrace.domain.identifiers import BatchId
+from chromatrace.epcis.document import EXTENDED_CONTEXT
+from chromatrace.epcis.errors import QueryTooLargeError
+from chromatrace.epcis.mapping import EVENT_FORMS, EventForm
+from chromatrace.epcis.query import CHAIN, EventPosition, EventQuery, LocatedEvent
 from chromatrace.index import Snapshot
+from chromatrace.index.queries.selection import BatchEventKind, EventRange
 from chromatrace.services.epcis_export import IndexDirectory
 
-_CHUNK = 500
+MAX_LOTS = 1_000
+"""Registered lots that one query may select."""
+
 _MICROSECONDS = 1_000_000
 
 
-def chain_events(snapshot: Snapshot, directory: IndexDirectory, query: EventQuery) -> Iterator[LocatedEvent]:
-    """Return the chain events that match a query, after its position."""
-    products = {product_of(epc) for epc in query.epcs}
-    entity_keys = None
-    if query.epcs:
-        batches = [batch for batch in map(_batch_of, query.epcs) if batch is not None]
-        # A batch is named in the event of its own registration and in those of the batches that used it.
-        entity_keys = list({*batches, *(other for batch in batches for other in snapshot.used_in(batch))})
-    after, since_s = _start(query)
-    while entity_keys is None or entity_keys:
-        page = snapshot.events(after=after, limit=_CHUNK, names=EVENT_NAMES, entity_keys=entity_keys, since=since_s)
-        for event in page:
-            mapped = directory.event(event)
-            if mapped is not None and _matches(mapped, query, products):
-                number = event.block_number << 24 | event.log_index
-                position = EventPosition(event.block_time * _MICROSECONDS, CHAIN, number)
-                yield LocatedEvent(position, mapped, [CONTEXT, {"chromatrace": NAMESPACE}])
-        if len(page) < _CHUNK:
-            return
-        after = (page[-1].block_number, page[-1].log_index)
+def chain_events(
+    snapshot: Snapshot, directory: IndexDirectory, query: EventQuery, lots: list[BatchId]
+) -> Iterator[LocatedEvent]:
+    """Return the chain events that match a query, after its position: at most one more than a page.
 
-
-def _start(query: EventQuery) -> tuple[tuple[int, int] | None, int | None]:
-    """Return the chain position to start after and the earliest block time.
-
-    An event is never later than its block, so blocks before `query.since` cannot contain a match.
+    lots  the registered lots of the query, see `selected_lots`
     """
-    since_s = None if query.since is None else query.since // _MICROSECONDS
-    after = query.after
-    if after is None:
-        return None, since_s
-    if after.source == CHAIN:
-        return (after.number >> 24, after.number & 0xFFFFFF), since_s
-    return None, max(since_s or 0, after.time // _MICROSECONDS + 1)
+    if query.capturers is not None:
+        return
+    kinds = [BatchEventKind(form.name, form.has_inputs, form.passed) for form in EVENT_FORMS if _matches(form, query)]
+    after = query.after_in(CHAIN)
+    limits = (query.since, query.before, query.recorded_since, query.recorded_before)
+    range_ = EventRange(None if after is None else after.number, *map(_seconds, limits))
+    page = snapshot.batch_events(kinds, range_, query.per_page + 1, lots if query.selections else None)
+    for event, mapped in zip(page, directory.events(page), strict=True):
+        yield LocatedEvent(
+            EventPosition(CHAIN, event.block_time * _MICROSECONDS, event.position), mapped, EXTENDED_CONTEXT
+        )
 
 
-def _matches(event: dict[str, Any], query: EventQuery, products: set[str]) -> bool:
-    time = microseconds(event["eventTime"])
+def selected_lots(snapshot: Snapshot, query: EventQuery) -> list[BatchId]:
+    """Return the registered lots that a query selects as a whole. Raises `QueryTooLargeError`."""
+    lots = {s.batch: None for s in query.selections if s.batch is not None and s.serial is None}
+    for selection in query.selections:
+        if selection.gtins is not None and selection.lot is None and selection.serial is None:
+            lots |= dict.fromkeys(snapshot.newest_batches(*selection.gtins, limit=MAX_LOTS + 1))
+        if len(lots) > MAX_LOTS:
+            raise QueryTooLargeError(
+                f"the query selects more than {MAX_LOTS:,} lots",
+                field="MATCH_anyEPC",
+                hint="name the lots, for example https://id.gs1.org/01/09521234543213/10/L1",
+            )
+    return list(lots)
+
+
+def query_parties(snapshot: Snapshot, query: EventQuery, lots: list[BatchId]) -> set[int]:
+    """Return the producers and custodians of the lots and products that a query names."""
+    units = [selection for selection in query.selections if selection.serial is not None]
+    batches = [*lots, *(unit.batch for unit in units if unit.batch is not None)]
+    for unit in units:
+        if unit.batch is None and unit.gtins is not None:
+            batches += snapshot.newest_batches(*unit.gtins, limit=MAX_LOTS)
+    return snapshot.parties(batches)
+
+
+def _matches(form: EventForm, query: EventQuery) -> bool:
     return (
-        (not query.types or event["type"] in query.types)
-        and (not query.biz_steps or event.get("bizStep") in query.biz_steps)
-        and (query.since is None or time >= query.since)
-        and (query.before is None or time < query.before)
-        and (not products or not products.isdisjoint(map(product_of, event_epcs(event))))
+        (not query.types or form.type in query.types)
+        and (not query.biz_steps or form.biz_step in query.biz_steps)
+        and (not query.dispositions or form.disposition in query.dispositions)
+        and (not query.actions or form.action in query.actions)
     )
 
 
-def _batch_of(epc: str) -> BatchId | None:
-    """Return the batch of an EPC that identifies a whole lot."""
-    gtin, slash, lot = product_of(epc).partition("/")
-    if not slash or "/21/" in epc:
-        return None
-    try:
-        return BatchKey.parse(gtin, lot).batch_id
-    except ChromaTraceError:
-        return None
+def _seconds(microseconds: int | None) -> int | None:
+    """Return the first whole second at or after a time: the chain's times are whole seconds."""
+    return None if microseconds is None else -(-microseconds // _MICROSECONDS)

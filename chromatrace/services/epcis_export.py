@@ -12,7 +12,7 @@ from chromatrace.domain.errors import IntegrityError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gln
 from chromatrace.epcis.check import check_document
 from chromatrace.epcis.document import document_of
-from chromatrace.epcis.mapping import event_of, events_of
+from chromatrace.epcis.mapping import event_of, events_of, superseded_by
 from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView, EventView
 
@@ -25,7 +25,7 @@ class IndexDirectory:
     def __init__(self, snapshot: Snapshot, documents: DocumentStore, chain_id: int, base_url: str) -> None:
         self._snapshot, self._documents = snapshot, documents
         self._batches: dict[bytes, BatchView | None] = {}
-        self._timelines: dict[bytes, dict[str, Any]] = {}
+        self._glns: dict[int, Gln | None] = {}
         self.chain_id, self.base_url = chain_id, base_url
 
     def key_of(self, batch: bytes) -> BatchKey | None:
@@ -40,8 +40,10 @@ class IndexDirectory:
 
     def gln_of(self, organisation: int) -> Gln | None:
         """Return the GLN of an organisation."""
-        view = self._snapshot.organisation(organisation)
-        return None if view is None else view.gln
+        if organisation not in self._glns:
+            view = self._snapshot.organisation(organisation)
+            self._glns[organisation] = None if view is None else view.gln
+        return self._glns[organisation]
 
     def evidence_of(self, digest: bytes) -> InspectionEvidence | None:
         """Return an evidence document, or None if the store does not have it intact."""
@@ -50,23 +52,36 @@ class IndexDirectory:
         except (NotFound, IntegrityError, InvalidInput):
             return None
 
-    def event(self, event: EventView) -> dict[str, Any] | None:
-        """Return the EPCIS event of a chain event; a superseded verdict is marked as such."""
-        epcis_event = event_of(event, self)
-        if epcis_event is None or event.name != "InspectionRecorded":
-            return epcis_event
-        batch: Any = event.args["batch"]
-        if batch not in self._timelines:
-            timeline = events_of(self._snapshot.timeline(batch), self)
-            self._timelines[batch] = {item["eventID"]: item for item in timeline}
-        latest: dict[str, Any] = self._timelines[batch].get(epcis_event["eventID"], epcis_event)
-        return latest
+    def events(self, events: Sequence[EventView]) -> list[dict[str, Any]]:
+        """Return the EPCIS events of chain events that all have one; superseded verdicts are marked as such.
+
+        The lookups of all events are made together.
+        """
+        named = [batch for event in events for batch in _batches_of(event)]
+        self._batches.update(self._snapshot.batches_by_id(named).items())
+        superseding = self._snapshot.superseding([event for event in events if event.name == "InspectionRecorded"])
+        mapped = []
+        for event in events:
+            epcis_event = event_of(event, self)
+            assert epcis_event is not None, event.name
+            if event.position in superseding:
+                epcis_event["errorDeclaration"] = superseded_by(superseding[event.position], self)
+            mapped.append(epcis_event)
+        return mapped
 
     def _batch(self, batch: Any) -> BatchView | None:
         if batch not in self._batches:
             identifier: BatchId = batch
             self._batches[batch] = self._snapshot.batch(identifier)
         return self._batches[batch]
+
+
+def _batches_of(event: EventView) -> Iterator[BatchId]:
+    args: Any = event.args
+    yield args["batch"]
+    yield from (source["batch"] for source in args.get("inputs", ()))
+    if "cause" in args:
+        yield args["cause"]
 
 
 def export(

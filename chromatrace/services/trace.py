@@ -8,40 +8,57 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chromatrace.documents.content import BatchContent, SuppliedMaterial
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import ChromaTraceError
+from chromatrace.domain.rights import ALL_SCOPES, Scope
 from chromatrace.index import Snapshot
 from chromatrace.index.queries.trace import MAX_BATCHES
 from chromatrace.index.views import BatchView, Direction, TraceStep, TraceView
 
 CSV_COLUMNS = (
-    *("direction", "depth", "gtin", "lot", "product", "state", "quantity", "units", "used", "overused"),
-    *("holder", "holder_gln", "recalled", "on_hold"),
+    *("direction", "depth", "gtin", "lot", "product", "producer", "producer_gln", "state", "quantity", "units", "used"),
+    *("overused", "holder", "holder_gln", "recalled", "on_hold"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """An organisation that holds batches. `gln` is empty if the index does not know the organisation."""
+class Party:
+    """An organisation that made or holds batches. `gln` is empty if the index does not know the organisation."""
 
     organisation: int
     name: str
     gln: str
 
 
+NOT_SHARED = Party(0, "not shared", "")
+"""The holder of a batch whose scope logistics is not visible."""
+
+Visible = Callable[[Direction, TraceStep], Scope]
+"""The scopes of a batch that a trace may show; without the scope product it is left out."""
+
+
+def everything_visible(direction: Direction, step: TraceStep) -> Scope:
+    """Return all scopes: an index on the own machine holds what every node of the chain has."""
+    return ALL_SCOPES
+
+
 @dataclass(frozen=True, slots=True)
 class TracedBatch:
-    """A batch of a trace. `product` and `materials` are empty if its document is missing or fails its digest."""
+    """A batch of a trace.
+
+    `product` and `materials` are empty if its document is missing, fails its digest or is not visible.
+    """
 
     direction: Direction
     step: TraceStep
     product: str
     materials: tuple[SuppliedMaterial, ...]
-    holder: Holder
+    producer: Party
+    holder: Party
 
     @property
     def batch(self) -> BatchView:
@@ -57,6 +74,8 @@ class TracedBatch:
             "gtin": str(batch.gtin),
             "lot": str(batch.lot),
             "product": self.product,
+            "producer": self.producer.name,
+            "producer_gln": self.producer.gln,
             "state": batch.state.name.lower(),
             "quantity": batch.quantity,
             "units": batch.units,
@@ -71,10 +90,14 @@ class TracedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Genealogy:
-    """The genealogy of one batch in one or both directions, all of one indexed block."""
+    """The genealogy of one batch in one or both directions, all of one indexed block.
+
+    withheld  number of batches that are left out because the reader may not see them
+    """
 
     views: tuple[TraceView, ...]
     batches: tuple[TracedBatch, ...]
+    withheld: int = 0
 
     @property
     def origin(self) -> BatchView:
@@ -114,7 +137,7 @@ class Genealogy:
 class HolderImpact:
     """The affected batches that one organisation holds. `recalled`: batches already recalled."""
 
-    holder: Holder
+    holder: Party
     batches: int
     units: int
     recalled: int
@@ -141,24 +164,34 @@ def trace(
     *,
     max_depth: int | None = None,
     max_batches: int = MAX_BATCHES,
+    visible: Visible = everything_visible,
 ) -> Genealogy:
-    """Return the genealogy of a batch of this snapshot; `max_batches` limits each direction."""
+    """Return the genealogy of a batch of this snapshot; `max_batches` limits each direction.
+
+    `visible` decides which batches the trace shows, their holder, and the suppliers' materials in their document.
+    """
     labels = _Labels(snapshot, documents)
     views = []
     for direction in directions:
         view = snapshot.trace(batch.batch_id, direction, max_depth=max_depth, max_batches=max_batches)
         assert view is not None
         views.append(view)
-    traced = (labels.traced(view.direction, step) for view in views for step in view.steps)
-    return Genealogy(tuple(views), tuple(traced))
+    steps = [(view.direction, step, visible(view.direction, step)) for view in views for step in view.steps]
+    traced = [labels.traced(*step) for step in steps if Scope.PRODUCT in step[2]]
+    return Genealogy(tuple(views), tuple(traced), len(steps) - len(traced))
 
 
 def recall_impact(
-    snapshot: Snapshot, documents: DocumentStore, batch: BatchView, *, max_batches: int = MAX_BATCHES
+    snapshot: Snapshot,
+    documents: DocumentStore,
+    batch: BatchView,
+    *,
+    max_batches: int = MAX_BATCHES,
+    visible: Visible = everything_visible,
 ) -> RecallImpact:
-    """Return what a recall of a batch of this snapshot would affect. Recalls nothing."""
-    genealogy = trace(snapshot, documents, batch, (Direction.FORWARD,), max_batches=max_batches)
-    by_holder: dict[Holder, list[BatchView]] = {}
+    """Return what a recall of a batch of this snapshot would affect. Recalls nothing. `visible`: see `trace`."""
+    genealogy = trace(snapshot, documents, batch, (Direction.FORWARD,), max_batches=max_batches, visible=visible)
+    by_holder: dict[Party, list[BatchView]] = {}
     for traced in genealogy.batches:
         by_holder.setdefault(traced.holder, []).append(traced.batch)
     holders = [
@@ -170,24 +203,26 @@ def recall_impact(
 
 
 class _Labels:
-    """Names of holders and products, each read once per trace."""
+    """Names of organisations and products, each read once per trace."""
 
     def __init__(self, snapshot: Snapshot, documents: DocumentStore) -> None:
         self._snapshot, self._documents = snapshot, documents
         self._contents: dict[bytes, BatchContent | None] = {}
-        self._holders: dict[int, Holder] = {}
+        self._parties: dict[int, Party] = {}
 
-    def traced(self, direction: Direction, step: TraceStep) -> TracedBatch:
-        content = self._content(step.batch)
-        product, materials = (content.product.name, content.materials) if content else ("", ())
-        return TracedBatch(direction, step, product, materials, self._holder(step.batch.custodian))
+    def traced(self, direction: Direction, step: TraceStep, scopes: Scope) -> TracedBatch:
+        batch, content = step.batch, self._content(step.batch)
+        product = content.product.name if content else ""
+        materials = content.materials if content and Scope.DOCUMENTS in scopes else ()
+        holder = self._party(batch.custodian) if Scope.LOGISTICS in scopes else NOT_SHARED
+        return TracedBatch(direction, step, product, materials, self._party(batch.producer), holder)
 
-    def _holder(self, number: int) -> Holder:
-        if number not in self._holders:
+    def _party(self, number: int) -> Party:
+        if number not in self._parties:
             view = self._snapshot.organisation(number)
             name, gln = (view.name, str(view.gln)) if view else (f"organisation {number}", "")
-            self._holders[number] = Holder(number, name, gln)
-        return self._holders[number]
+            self._parties[number] = Party(number, name, gln)
+        return self._parties[number]
 
     def _content(self, batch: BatchView) -> BatchContent | None:
         if batch.batch_id not in self._contents:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import dataclass
 
 import pytest
 
 from chromatrace.documents.content import InspectionEvidence, Instrument, Measurement, ReadingWindow
 from chromatrace.domain.identifiers import BatchKey, Gln
-from chromatrace.domain.rights import Stage
+from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.epcis.document import document_of, read_document
-from chromatrace.epcis.mapping import events_of
+from chromatrace.epcis.mapping import EVENT_FORMS, events_of, is_chain_event_id
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,24 @@ def test_terms_of_the_core_business_vocabulary(event, members):
     assert epcis_event["eventTimeZoneOffset"] == "+00:00"
 
 
+def test_forms_of_a_query_are_those_of_the_events():
+    """Every event has exactly one form, with its values, and every form has an event."""
+    used = set()
+    for event in ALL_EVENTS:
+        (epcis_event,) = events_of([event], Directory())
+        values = [epcis_event.get(name) for name in ("type", "action", "bizStep", "disposition")]
+        (form,) = (
+            form
+            for form in EVENT_FORMS
+            if form.name == event.name
+            and form.has_inputs in (None, bool(event.args.get("inputs")))
+            and form.passed in (None, event.args.get("verdict") == Verdict.PASS)
+        )
+        assert [form.type, form.action, form.biz_step, form.disposition] == values
+        used.add(form)
+    assert used == set(EVENT_FORMS)
+
+
 def test_batches_and_organisations_are_digital_links():
     events = events_of([registered([INPUT]), inspected(1, 1), custody("CustodyAccepted")], Directory())
     source = {"epcClass": "https://id.example.org/01/09521234543213/10/IN", "quantity": 40}
@@ -177,6 +196,10 @@ def test_event_ids_are_stable_and_unique():
     first, second = events_of(ALL_EVENTS[2:5], Directory()), events_of(ALL_EVENTS[2:5], Directory())
     assert [event["eventID"] for event in first] == [event["eventID"] for event in second]
     assert len({event["eventID"] for event in first}) == 3
+    assert all(is_chain_event_id(event["eventID"]) for event in first)
+    assert uuid.UUID(first[0]["eventID"]).version == 8
+    assert not is_chain_event_id(f"urn:uuid:{uuid.uuid4()}")
+    assert is_chain_event_id("URN:UUID:" + first[0]["eventID"][9:].upper().replace("-", ""))
 
 
 def test_repeated_events_and_unknown_batches_are_omitted():

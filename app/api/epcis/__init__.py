@@ -9,6 +9,7 @@ from app.api.epcis import views
 from app.request_bodies import body_limits
 from app.security import csrf, limit_views
 from app.settings import PortalSettings
+from chromatrace.epcis.document import MAX_BYTES
 
 
 def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
@@ -24,4 +25,4 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     csrf.exempt(views.capture)
     names = ("epcis.capture", "epcis.job", "epcis.events", "epcis.events_of")
     limit_views(app, limiter, dict.fromkeys(names, config.api_limit))
-    body_limits(app).set("epcis.capture", config.max_upload_bytes, authenticated=True)
+    body_limits(app).set("epcis.capture", MAX_BYTES, authenticated=True)

@@ -6,6 +6,7 @@ A capture job is finished when it is answered: a document is checked and stored 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -14,25 +15,29 @@ from flask import Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from app.api.epcis.capture import CaptureOptions, CaptureStore
-from app.api.epcis.captured_events import MayRead, captured_events
+from app.api.epcis.captured_events import CapturedEvents
 from app.api.epcis.models import CaptureJob
+from app.api.epcis.reader import EventReader
 from app.context import current_operator, current_portal, current_snapshot, now_s, readable_lines
 from app.errors import LoginRequiredError
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput, NotFound
-from chromatrace.domain.identifiers import Gtin
-from chromatrace.domain.rights import Role, Scope
+from chromatrace.domain.rights import Role
 from chromatrace.epcis.capture import PROCEED, ROLLBACK
-from chromatrace.epcis.query import EventPage, EventQuery, page_of
-from chromatrace.epcis.vocabulary import CONTEXT
-from chromatrace.services.epcis_events import chain_events
+from chromatrace.epcis.document import EXTENDED_CONTEXT
+from chromatrace.epcis.errors import QueryTooComplexError
+from chromatrace.epcis.query import CHAIN, EventPage, EventQuery, LocatedEvent, page_of
+from chromatrace.identity.digital_link import DigitalLink
+from chromatrace.index import Snapshot
+from chromatrace.services.epcis_claims import ClaimRights
+from chromatrace.services.epcis_events import chain_events, query_parties, selected_lots
 from chromatrace.services.epcis_export import IndexDirectory
+from chromatrace.storage.sql_time_limit import TimeLimitError, time_limit
 
 PREFIX = "/epcis/v2"
 VERSION = "2.0.0"
 CONTENT_TYPES = ("application/json", "application/ld+json")
 CAPTURE_ROLES = Role.PRODUCER | Role.LOGISTICS | Role.INSPECTOR | Role.FRANCHISEE | Role.GATEWAY
-READ_SCOPES = Scope.LOGISTICS
 
 
 def capture() -> ResponseReturnValue:
@@ -53,7 +58,8 @@ def capture() -> ResponseReturnValue:
     if visibility not in ("partners", "public"):
         raise InvalidInput(f"expected partners or public, got {visibility!r:.40}", field="visibility")
     options = CaptureOptions(behaviour, visibility == "public")
-    new_job = _captures().capture(request.get_data(), operator, options, now_s())
+    rights = ClaimRights(current_snapshot(), operator.organisation, operator.roles)
+    new_job = _captures().capture(request.get_data(), operator, options, rights, now_s())
     response = jsonify(_job_json(new_job))
     response.status_code = 202
     response.headers["Location"] = f"{PREFIX}/capture/{new_job.id}"
@@ -71,30 +77,36 @@ def job(identifier: str) -> ResponseReturnValue:
 
 def events() -> ResponseReturnValue:
     """Return chain events and captured events that match the query parameters."""
-    return _query(EventQuery.parse(request.args))
+    return _query(EventQuery.parse(_arguments()))
 
 
 def events_of(epc: str) -> ResponseReturnValue:
     """Return the events that name `epc` (percent-encoded, or a plain URN)."""
-    return _query(EventQuery.parse(request.args, epc))
+    return _query(EventQuery.parse(_arguments(), epc))
+
+
+def _arguments() -> dict[str, str]:
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise InvalidInput("duplicate parameter", field=name, hint="separate the values of a list with commas")
+    return request.args.to_dict()
 
 
 def _captures() -> CaptureStore:
     portal = current_portal()
-    return CaptureStore(portal.database, DocumentStore(portal.config.documents))
+    return CaptureStore(portal.database, DocumentStore(portal.config.documents), portal.config.capture_limit)
 
 
 def _query(query: EventQuery) -> Response:
     _check_version()
-    portal = current_portal()
-    directory = IndexDirectory(
-        current_snapshot(), DocumentStore(portal.config.documents), portal.chain.chain_id, portal.config.base_url
-    )
-    page = page_of(
-        query,
-        chain_events(current_snapshot(), directory, query),
-        captured_events(portal.database, query, _may_read()),
-    )
+    try:
+        page = page_of(query, _events(query))
+    except TimeLimitError as error:
+        raise QueryTooComplexError(
+            error.message,
+            field="query",
+            hint="name lots with MATCH_anyEPC, or shorten the period of GE_eventTime and LT_eventTime",
+        ) from error
     response = jsonify(_document(page))
     if page.next_token is not None:
         parameters = urlencode({**request.args, "nextPageToken": page.next_token})
@@ -102,32 +114,83 @@ def _query(query: EventQuery) -> Response:
     return response
 
 
-def _may_read() -> MayRead:
+def _events(query: EventQuery) -> Iterator[LocatedEvent]:
+    """Yield the chain's events, then the captured events. The statements of each have the same limit of time."""
+    portal, snapshot = current_portal(), current_snapshot()
+    limit_s = portal.config.query_limit_ms / 1000
+    documents = DocumentStore(portal.config.documents)
+    with snapshot.time_limit(limit_s):
+        lots = selected_lots(snapshot, query)
+        parties = query_parties(snapshot, query, lots)
+        if query.includes(CHAIN):
+            directory = IndexDirectory(snapshot, documents, portal.chain.chain_id, portal.config.base_url)
+            yield from list(chain_events(snapshot, directory, query, lots))
+    capturers = None
+    if query.capturers is not None:
+        found = [snapshot.organisation_of_gln(gln) for gln in query.capturers]
+        capturers = [organisation.id for organisation in found if organisation is not None]
+    reader = _reader(snapshot)
+    with portal.database.read() as session, time_limit(session.connection(), limit_s):
+        yield from CapturedEvents(session, reader, _Capturers(snapshot), parties).select(query, capturers)
+
+
+def _reader(snapshot: Snapshot) -> EventReader:
     try:
-        operator, lines = current_operator(), readable_lines()
+        operator = current_operator()
     except LoginRequiredError:
-        return lambda _organisation, _gtins: False
+        return EventReader.anonymous()
+    return EventReader.of(operator, snapshot, readable_lines(), now_s())
 
-    def may_read(organisation: int, gtins: set[Gtin] | None) -> bool:
-        if organisation == operator.organisation:
-            return True
-        return bool(gtins) and all(lines(organisation, gtin, READ_SCOPES) for gtin in gtins or ())
 
-    return may_read
+class _Capturers:
+    """Names the capturers of events."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._members: dict[int, dict[str, Any]] = {}
+
+    def __call__(self, organisation: int) -> dict[str, Any]:
+        if organisation not in self._members:
+            view = self._snapshot.organisation(organisation)
+            members: dict[str, Any] = {"chromatrace:capturerOrganisation": organisation}
+            if view is not None:
+                base_url = current_portal().config.base_url
+                members["chromatrace:capturer"] = DigitalLink.build([("414", view.gln.value)], base_url).uri
+                members["chromatrace:capturerName"] = view.name
+            self._members[organisation] = members
+        return self._members[organisation]
 
 
 def _document(page: EventPage) -> dict[str, Any]:
-    parts: list[Any] = [CONTEXT]
-    for context in page.contexts:
-        parts += [part for part in (context if isinstance(context, list) else [context]) if part not in parts]
-    results = {"queryName": "SimpleEventQuery", "resultsBody": {"eventList": page.events}}
+    context, events = _merged_contexts(page)
+    results = {"queryName": "SimpleEventQuery", "resultsBody": {"eventList": events}}
     return {
-        "@context": parts,
+        "@context": context,
         "type": "EPCISQueryDocument",
         "schemaVersion": "2.0",
         "creationDate": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "epcisBody": {"queryResults": results},
     }
+
+
+def _merged_contexts(page: EventPage) -> tuple[list[Any], list[dict[str, Any]]]:
+    """Return one context for the page. An event whose context gives a name another meaning keeps its own."""
+    parts: list[Any] = list(EXTENDED_CONTEXT)
+    names: dict[str, Any] = {
+        name: meaning for part in parts if isinstance(part, dict) for name, meaning in part.items()
+    }
+    events = []
+    for event, context in zip(page.events, page.contexts, strict=True):
+        own = [part for part in (context if isinstance(context, list) else [context]) if part not in parts]
+        declared = {name: meaning for part in own if isinstance(part, dict) for name, meaning in part.items()}
+        if any(names.get(name, meaning) != meaning for name, meaning in declared.items()):
+            outer = event.get("@context", [])
+            events.append(event | {"@context": own + (outer if isinstance(outer, list) else [outer])})
+        else:
+            parts += own
+            names |= declared
+            events.append(event)
+    return parts, events
 
 
 def _job_json(capture_job: CaptureJob) -> dict[str, Any]:

@@ -56,9 +56,9 @@ class BatchInputRow(ChainTable):
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     batch: Mapped[bytes] = mapped_column(LargeBinary, index=True)
-    input: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+    input: Mapped[bytes] = mapped_column(LargeBinary)
     quantity: Mapped[int] = mapped_column(BigInteger)
-    __table_args__ = WITHOUT_ROWID
+    __table_args__ = (Index("ix_batch_inputs_input", "input", "position"), WITHOUT_ROWID)
 
 
 class InspectionRow(ChainTable):
@@ -77,6 +77,7 @@ class InspectionRow(ChainTable):
     inspected_at: Mapped[int] = mapped_column(Unsigned64)
     inspector: Mapped[bytes] = mapped_column(LargeBinary)
     organisation: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = (Index("ix_inspections_verdict", "verdict", "position", "inspected_at"),)
 
 
 class OfferRow(ChainTable):

@@ -50,6 +50,7 @@ class BlockRow(ChainTable):
     number: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
     hash: Mapped[bytes] = mapped_column(LargeBinary)
     time: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = (Index("ix_blocks_time", "time", "number"),)
 
 
 class TransactionRow(ChainTable):
@@ -77,4 +78,7 @@ class EventRow(ChainTable):
     entity_key: Mapped[bytes] = mapped_column(LargeBinary)
     topics: Mapped[bytes] = mapped_column(LargeBinary)
     data: Mapped[bytes] = mapped_column(LargeBinary)
-    __table_args__ = (Index("ix_events_entity_key", "entity_key", "position"),)
+    __table_args__ = (
+        Index("ix_events_entity_key", "entity_key", "position"),
+        Index("ix_events_name", "name", "position"),
+    )

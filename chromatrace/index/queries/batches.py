@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, ColumnElement, exists, func, or_, select, type_coerce
 
 from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
-from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
-from chromatrace.index.models import BatchInputRow, BatchRow, InspectionRow, OfferRow
+from chromatrace.domain.rights import BatchState, SalesChannel, Scope, Stage, Verdict
+from chromatrace.index.models import BatchInputRow, BatchRow, GrantRow, InspectionRow, OfferRow
 from chromatrace.index.queries.base import MAX_INTEGER, Queries, Statement, chunks, first, none_if_zero
-from chromatrace.index.views import BatchView, InspectionView, OfferState, OfferView
+from chromatrace.index.views import BatchView, InspectionView, OfferState, OfferView, Reader
 
 MAX_PAGE = 1000
 
@@ -44,14 +44,18 @@ class BatchQueries(Queries):
         state: BatchState | None = None,
         *,
         recalled: bool | None = None,
+        reader: Reader | None = None,
         limit: int = 50,
         after: int | None = None,
     ) -> tuple[BatchView, ...]:
         """Return the batches that meet all conditions, newest registration first: at most `limit`, and at most 1,000.
 
-        For the next page, pass the last batch's `cursor` as `after`.
+        `reader` restricts the result to the batches that it may list. For the next page, pass the last batch's
+        `cursor` as `after`.
         """
         statement = select(BatchRow)
+        if reader is not None:
+            statement = statement.where(_listed_for(reader))
         for column, value in (
             (BatchRow.producer, producer),
             (BatchRow.custodian, custodian),
@@ -72,9 +76,13 @@ class BatchQueries(Queries):
             batches |= {view.batch_id: view for view in self._batches(select(BatchRow).where(BatchRow.id.in_(chunk)))}
         return batches
 
-    def count_batches(self) -> dict[BatchState, int]:
-        """Return the number of batches by state; states without batches are left out."""
+    def count_batches(self, *, recalled: bool | None = None, reader: Reader | None = None) -> dict[BatchState, int]:
+        """Return the number of batches by state, as `batches` selects them; states without batches are left out."""
         statement = select(BatchRow.state, func.count()).group_by(BatchRow.state).order_by(BatchRow.state)
+        if recalled is not None:
+            statement = statement.where(BatchRow.recalled == recalled)
+        if reader is not None:
+            statement = statement.where(_listed_for(reader))
         return {BatchState(state): count for state, count in self._rows(statement)}
 
     def inputs_of(self, batch_id: BatchId) -> tuple[Input, ...]:
@@ -193,3 +201,16 @@ class BatchQueries(Queries):
             )
             for row in rows
         )
+
+
+def _listed_for(reader: Reader) -> ColumnElement[bool]:
+    """Return the condition of the batches that a reader may list: made or held by it, or of a line granted to it."""
+    until = type_coerce(GrantRow.valid_until, BigInteger)  # stored as a signed number: from 2^63 on, it is negative
+    granted = exists().where(
+        GrantRow.reader == reader.organisation,
+        GrantRow.owner == BatchRow.producer,
+        GrantRow.gtin.in_((BatchRow.gtin, 0)),
+        GrantRow.scopes.bitwise_and(int(Scope.PRODUCT)) != 0,
+        or_(until < 0, until >= reader.unix_s),
+    )
+    return or_(BatchRow.producer == reader.organisation, BatchRow.custodian == reader.organisation, granted)

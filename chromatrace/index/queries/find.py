@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, true
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin
@@ -25,8 +25,16 @@ _BATCH_ID = re.compile(r"0x[0-9a-fA-F]{64}")
 class FindQueries(BatchQueries, RecordQueries):
     """Search by key."""
 
-    def find(self, key: str, kinds: Sequence[RecordKind] = (), departments: Sequence[bytes] = ()) -> KeyMatches:
+    def find(
+        self,
+        key: str,
+        kinds: Sequence[RecordKind] = (),
+        departments: Sequence[bytes] = (),
+        organisation: int | None = None,
+    ) -> KeyMatches:
         """Return everything under a key that a reader of these departments may see.
+
+        Batches that `organisation` made or holds come first, and count first towards the limit.
 
         A key is a batch's lot, GTIN/LOT, GTIN or identifier (0x…), the key of a record of one of `kinds`, or a
         product ID. Batches are public. Records of other departments are not returned and lead to no product.
@@ -36,7 +44,7 @@ class FindQueries(BatchQueries, RecordQueries):
             raise InvalidInput(
                 "the key is empty", field="key", hint="enter a contract, order, component, serial, lot or product ID"
             )
-        batches, more_batches = self._batches_by_key(key)
+        batches, more_batches = self._batches_by_key(key, organisation)
         matched_kinds: list[RecordKind] = []
         subjects: dict[SubjectId, None] = {}
         readable = set(departments)
@@ -56,7 +64,7 @@ class FindQueries(BatchQueries, RecordQueries):
         matches = tuple(records[:MAX_MATCHES])
         return KeyMatches(batches, tuple(matched_kinds), is_product, returned, matches, truncated)
 
-    def _batches_by_key(self, key: str) -> tuple[tuple[BatchView, ...], bool]:
+    def _batches_by_key(self, key: str, organisation: int | None) -> tuple[tuple[BatchView, ...], bool]:
         """Return the batches, and whether there are more."""
         if _BATCH_ID.fullmatch(key):
             batch = self.batch(BatchId(bytes.fromhex(key[2:])))
@@ -66,10 +74,13 @@ class FindQueries(BatchQueries, RecordQueries):
         if slash and (batch_key := _batch_key(gtin_text, lot)) and (batch := self.batch_by_key(batch_key)):
             batches[batch.batch_id] = batch
         gtin = _gtin(key)
-        if gtin is not None:
-            batches |= {view.batch_id: view for view in self.batches(gtin=gtin, limit=MAX_MATCHES + 1)}
-        by_lot = select(BatchRow).where(BatchRow.lot == key).order_by(BatchRow.position.desc()).limit(MAX_MATCHES + 1)
-        batches |= {view.batch_id: view for view in self._batches(by_lot)}
+        named = [BatchRow.lot == key] if gtin is None else [BatchRow.gtin == int(gtin), BatchRow.lot == key]
+        own = or_(BatchRow.producer == organisation, BatchRow.custodian == organisation)
+        for whose in [true()] if organisation is None else [own, true()]:
+            for condition in named:
+                statement = select(BatchRow).where(condition, whose).order_by(BatchRow.position.desc())
+                views = self._batches(statement.limit(MAX_MATCHES + 1))
+                batches = batches | {view.batch_id: view for view in views if view.batch_id not in batches}
         views = tuple(batches.values())
         return views[:MAX_MATCHES], len(views) > MAX_MATCHES
 

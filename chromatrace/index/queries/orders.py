@@ -88,7 +88,9 @@ class OrderQueries(RecordQueries):
         ]
         durations = [self._duration(preceding, step) for preceding, step in pairwise(sources)]
         products = [self._product(entry, steps, sources[1:], readable, durations, now) for entry in entries]
-        return OrderStatus(contract, entries[0], tuple(products))
+        about = [entry for product in entries for entry in self.records_of(product.subject, list(readable))]
+        organisations = {by_id[entry.department].organisation for entry in about} | set(owners)
+        return OrderStatus(contract, owner, tuple(sorted(organisations - {owner})), entries[0], tuple(products))
 
     def _product(
         self,

@@ -10,7 +10,7 @@ from chromatrace.index.views.batches import BatchView, InspectionView, OfferStat
 from chromatrace.index.views.chain import EventRef, EventView, HeadView, SyncProgress, TransactionView
 from chromatrace.index.views.consensus import InspectorView, PanelView, RoundView, SeatView
 from chromatrace.index.views.orders import OrderStatus, ProductStatus, StepStatus
-from chromatrace.index.views.parties import AnchorView, ChannelView, GrantView, OperatorView, OrganisationView
+from chromatrace.index.views.parties import AnchorView, ChannelView, GrantView, OperatorView, OrganisationView, Reader
 from chromatrace.index.views.records import DepartmentView, RecordView
 from chromatrace.index.views.routes import ComponentView, RouteProofState, RouteProofView, RouteStepView, RouteView
 from chromatrace.index.views.search import KeyMatches
@@ -38,6 +38,7 @@ __all__ = [
     "OrganisationView",
     "PanelView",
     "ProductStatus",
+    "Reader",
     "RecordView",
     "RoundView",
     "RouteProofState",

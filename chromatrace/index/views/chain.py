@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chromatrace.index.models.base import position
+
 
 @dataclass(frozen=True, slots=True)
 class EventRef:
@@ -15,6 +17,11 @@ class EventRef:
     block_time: int
     tx_hash: bytes
     log_index: int
+
+    @property
+    def position(self) -> int:
+        """The order on the chain."""
+        return position(self.block_number, self.log_index)
 
 
 @dataclass(frozen=True, slots=True)

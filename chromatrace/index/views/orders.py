@@ -40,9 +40,16 @@ class ProductStatus:
 
 @dataclass(frozen=True, slots=True)
 class OrderStatus:
-    """A contract and its products, in the order of the contract."""
+    """A contract and its products, in the order of the contract.
+
+    owner                the organisation whose contract it is
+    other_organisations  organisations with readable records under the contract's key or about its products; these
+                         records do not count
+    """
 
     contract: str
+    owner: int
+    other_organisations: tuple[int, ...]
     ordered: RecordView
     products: tuple[ProductStatus, ...]
 

@@ -62,6 +62,14 @@ class GrantView:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """An organisation whose lists show the batches that it made or holds, and product lines granted to it now."""
+
+    organisation: int
+    unix_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelView:
     """A log channel. `size` and `root` are those of its last anchor; 0 and None before the first."""
 

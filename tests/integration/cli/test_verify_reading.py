@@ -10,7 +10,6 @@ from dev_chain import revert
 from chromatrace.chain.anchored import anchors_of, channel_named
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.ingest.spool import Spool
-from chromatrace.merkle.entry import encode_reading
 from chromatrace.merkle.proofs import leaf_hash, root
 
 READINGS = 24
@@ -37,7 +36,7 @@ def test_a_forged_spool_with_a_forged_index_is_detected(site, copied):
     spool.close()
     assert changed
     with Spool(copied / "spool.db") as spool:
-        forged = root(leaf_hash(encode_reading(reading)) for reading in spool.entries("line"))
+        forged = root(map(leaf_hash, spool.log_entries("line")))
     with sqlite3.connect(copied / "index.db") as index:
         assert index.execute("UPDATE anchors SET root = ?", (forged,)).rowcount == 1
     index.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "index"))
 
@@ -19,7 +21,8 @@ from databases import Cluster, programs
 
 from app.accounts import check_password, create_account, list_accounts, remove_account
 from app.api.epcis.capture import CaptureOptions, CaptureStore
-from app.api.epcis.captured_events import captured_events
+from app.api.epcis.captured_events import CapturedEvents
+from app.api.epcis.reader import EventReader
 from app.errors import LoginFailedError
 from app.rights import ActingOperator
 from app.sessions import SessionStore, SessionUser
@@ -32,6 +35,9 @@ from chromatrace.domain.errors import Conflict, InvalidInput, Unavailable
 from chromatrace.domain.identifiers import BatchId, BatchKey, Serial
 from chromatrace.domain.rights import Role
 from chromatrace.epcis.query import EventQuery
+from chromatrace.index import Index
+from chromatrace.services.epcis_claims import ClaimRights
+from chromatrace.storage.sql_time_limit import TimeLimitError, time_limit
 
 PASSWORD = "seven grey panes of glass"
 ADDRESS = "0x" + "ab" * 20
@@ -116,8 +122,8 @@ def test_expired_rate_counters_restart(database, monkeypatch):
 
 def test_scans_and_actions(database):
     scans = ScanLog(database, b"secret")
-    assert scans.record(KEY, Serial("000042"), "192.0.2.1|phone", NOW)
-    assert not scans.record(KEY, Serial("000042"), "192.0.2.1|phone", NOW + 1)
+    for address in ("192.0.2.1", "192.0.2.1"):
+        scans.record(KEY, Serial("000042"), address, NOW)
     assert scans.summary(KEY, Serial("000042")).count == 1
     batches = [BatchId(bytes([number]) * 32) for number in range(1, 3)]
     remember(database, "0x" + "11" * 32, ADDRESS, batches[0], "accept", NOW)
@@ -149,27 +155,77 @@ def _document(number):
     ).encode()
 
 
-def test_concurrent_captures_store_each_event_once(url, tmp_path):
+class Capturer:
+    """An organisation that captures through one of several databases, about products that are not registered."""
+
+    def __init__(self, database, folder, organisation, index):
+        self._store = CaptureStore(database, DocumentStore(folder / "documents"), 1000)
+        self._operator = ActingOperator(ADDRESS, None, organisation, Role.LOGISTICS)
+        self._index = index
+
+    def capture(self, number):
+        with self._index.snapshot() as snapshot:
+            rights = ClaimRights(snapshot, self._operator.organisation, self._operator.roles)
+            return self._store.capture(_document(number), self._operator, CaptureOptions(), rights, NOW)
+
+
+@pytest.fixture
+def empty_index(tmp_path):
+    index = Index(f"sqlite:///{tmp_path / 'index.db'}")
+    index.migrate()
+    yield index
+    index.close()
+
+
+def test_concurrent_captures_store_each_event_once(url, tmp_path, empty_index):
     databases = [PortalDatabase(url) for _ in range(4)]
-    operator = ActingOperator(ADDRESS, None, 1, Role.LOGISTICS)
     barrier = threading.Barrier(len(databases))
 
     def capture(database):
-        store = CaptureStore(database, DocumentStore(tmp_path / "documents"))
+        capturer = Capturer(database, tmp_path, 1, empty_index)
         barrier.wait()
-        jobs = [store.capture(_document(number), operator, CaptureOptions(), NOW) for number in range(5)]
+        jobs = [capturer.capture(number) for number in range(5)]
         return sum(job.taken for job in jobs), sum(job.known for job in jobs)
 
     with ThreadPoolExecutor(len(databases)) as executor:
         results = list(executor.map(capture, databases))
     assert [sum(column) for column in zip(*results, strict=True)] == [5, 15]
-    query = EventQuery.parse({"EQ_bizStep": "receiving"})
-    located = list(captured_events(databases[0], query, lambda _organisation, _gtins: True))
-    assert len({event.event["eventID"] for event in located}) == len(located) == 5
-    store = CaptureStore(databases[0], DocumentStore(tmp_path / "documents"))
+    reader = EventReader(1, {}, lambda *_: False)
+    for parameters in ({"EQ_bizStep": "receiving"}, {"MATCH_anyEPC": "urn:epc:idpat:sgtin:9521234.054321.*"}):
+        with databases[0].read() as session:
+            query = EventQuery.parse(parameters)
+            located = list(CapturedEvents(session, reader, lambda _: {}, ()).select(query, None))
+        assert len({event.event["eventID"] for event in located}) == len(located) == 5
+    store = CaptureStore(databases[0], DocumentStore(tmp_path / "documents"), 1000)
     assert store.record(lambda digest, _products: "0x" + hashlib.sha256(digest).hexdigest()) == 5
     for database in databases:
         database.close()
+
+
+def test_concurrent_capturers_of_one_event_id_have_one_owner(url, tmp_path, empty_index):
+    databases = [PortalDatabase(url) for _ in range(4)]
+    barrier = threading.Barrier(len(databases))
+
+    def capture(organisation):
+        capturer = Capturer(databases[organisation - 1], tmp_path, organisation, empty_index)
+        barrier.wait()
+        taken = 0
+        for number in range(5):
+            with contextlib.suppress(Conflict):
+                taken += capturer.capture(number).taken
+        return taken
+
+    with ThreadPoolExecutor(len(databases)) as executor:
+        assert sum(executor.map(capture, (1, 2, 3, 4))) == 5
+    for database in databases:
+        database.close()
+
+
+def test_slow_statement_is_interrupted(database):
+    with database.read() as session, pytest.raises(TimeLimitError), time_limit(session.connection(), 0.05):
+        session.execute(text("SELECT pg_sleep(30)"))
+    with database.read() as session, time_limit(session.connection(), 5):
+        assert session.scalar(text("SELECT 1")) == 1
 
 
 def test_portal_pages_with_postgresql(url, settings):

@@ -300,7 +300,7 @@ def test_invalid_parameters_are_client_errors(shop, order):
 def test_wrong_passwords_are_rate_limited(shop):
     with shop.client(SUPERVISOR_NAME, "wrong wrong wrong") as guessing:
         codes = [guessing.get("/api/v1/record-kinds").status_code for _ in range(12)]
-    assert codes == [401] * 10 + [429] * 2
+    assert codes == [401] * 5 + [429] * 7
 
 
 def test_oversized_file_is_rejected(consortium, shop):

@@ -14,10 +14,21 @@ from app.sessions import SessionUser
 from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
-from chromatrace.documents.content import BatchContent, ProductDescription
+from chromatrace.crypto.eip712 import Inspection, sign_inspection
+from chromatrace.documents.content import (
+    BatchContent,
+    InspectionEvidence,
+    Instrument,
+    LimitComparison,
+    Measurement,
+    ProductDescription,
+    ReadingWindow,
+)
 from chromatrace.documents.store import DocumentStore
+from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, Lot, check_digit
-from chromatrace.domain.rights import FOREVER, OrganisationKind, Role
+from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, SalesChannel, Stage, Verdict
+from chromatrace.domain.serials import SerialRange
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.index import Follower, Index
@@ -33,6 +44,9 @@ ORGANISATIONS = {
     RIVAL: (OrganisationKind.MANUFACTURER, "Example Mirrors"),
     OFFICE: (OrganisationKind.AUTHORITY, "Example Inspectorate"),
 }
+
+
+_READ_NS = 1_760_000_000 * 10**9
 
 
 def gln(number):
@@ -80,12 +94,56 @@ class Members:
     def appoint(self, address, organisation, roles, valid_until=FOREVER):
         self.submit(REGISTRAR, calls.appoint_operator(address, organisation, roles, valid_until))
 
-    def register(self, account, line, lot, name="Pane", **details):
-        """Register a batch of an organisation with a document and return its key."""
+    def register(self, account, line, lot, name="Pane", made_of=(), **details):
+        """Register a batch of an organisation with a document and return its key. It uses a unit of each input."""
         key = BatchKey(gtin(line), Lot(lot))
         content = BatchContent(key.gtin, key.lot, ProductDescription(name, ""), 10, "2026-10-14T06:30:00Z", **details)
-        self.submit(account, calls.register_batch(calls.Registration(key, 10, self.documents.put(content.to_bytes()))))
+        inputs = tuple(Input(used.batch_id, 1) for used in made_of)
+        digest = self.documents.put(content.to_bytes())
+        self.submit(account, calls.register_batch(calls.Registration(key, 10, digest, inputs=inputs)))
         return key
+
+    def inspect(self, key, stage):
+        """Record a passed inspection of the maker's batch, signed by the rival."""
+        chain = self.chain(RIVAL)
+        evidence = InspectionEvidence(
+            gtin=key.gtin,
+            lot=key.lot,
+            stage=stage,
+            inspected_at="2026-10-15T09:12:00Z",
+            instrument=Instrument("Haze meter", "HM-3", "2026-08-03"),
+            sample=(SerialRange(1, 10, 3).serial(1),),
+            measurements=(Measurement("haze of the film", 0.4, "%", 1.0, LimitComparison.AT_MOST, True),),
+            readings=ReadingWindow("line", gln(MAKER), 0, 9, 10, bytes(32), _READ_NS, _READ_NS + 10**9),
+        )
+        inspection = Inspection(
+            batch=key.batch_id,
+            stage=stage,
+            verdict=Verdict.PASS,
+            revision=1,
+            sample_size=1,
+            defects=0,
+            instrument=sha256(b"HM-3").digest(),
+            evidence=self.documents.put(evidence.to_bytes()),
+            inspected_at=_READ_NS // 10**9,
+            inspector=chain.sender,
+            nonce=int.from_bytes(sha256(f"{key}{stage}".encode()).digest()[:20], "big") << 64,
+            deadline=4_000_000_000,
+        )
+        ledger = self.manifest.address("InspectionLedger")
+        signature = sign_inspection(inspection, chain.signer, self.manifest.chain_id, ledger)
+        self.submit(MAKER, calls.record_inspection(inspection, signature))
+
+    def sell(self, key, buyer):
+        """Release the maker's batch and transfer it to another organisation."""
+        batch = key.batch_id
+        self.inspect(key, Stage.FIRST)
+        self.submit(MAKER, calls.assemble(batch))
+        self.inspect(key, Stage.FINAL)
+        self.submit(MAKER, calls.grade(batch, 10, 0, 0))
+        self.submit(MAKER, calls.release(batch, SalesChannel.STANDARD))
+        self.submit(MAKER, calls.offer_custody(batch, buyer, 2**40))
+        self.submit(buyer, calls.accept_custody(batch))
 
     def sync(self):
         """Bring the index up to the newest block."""

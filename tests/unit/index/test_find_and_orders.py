@@ -215,5 +215,7 @@ def test_records_of_other_owners_do_not_affect_an_order():
     readable = [*ALL, *foreign.values()]
     result = query(plant.index).order_status("C-2", KINDS, readable, before.expected, 1)
     assert (result.ordered, result.products) == (before.ordered, before.products)
+    assert (before.owner, before.other_organisations) == (1, ())
+    assert (result.owner, result.other_organisations) == (1, (2,))
     competitors = query(plant.index).order_status("C-2", KINDS, readable, before.expected, 2)
     assert [product.complete for product in competitors.products] == [True]
