@@ -38,7 +38,8 @@ from chromatrace.ethereum.signer import create_keystore
 from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower, Index
 from chromatrace.plant import example_plant
-from chromatrace.records.reader_key import KeyRing
+from chromatrace.records.key_ring import KeyRing
+from chromatrace.records.reader_key import ReaderIdentity
 
 PROGRAM = Path(os.environ.get("CHROMATRACE_SCHEMATHESIS", ROOT / ".venv-api" / "bin" / "schemathesis"))
 EXAMPLES = os.environ.get("CHROMATRACE_API_EXAMPLES", "40")
@@ -88,7 +89,7 @@ def test_portal_conforms_to_its_openapi_document(consortium, tmp_path, monkeypat
     consortium.rpc.call("anvil_setBalance", account.address, hex(10**20))
     for name, number in consortium.departments.items():
         consortium.maker.submit(calls.set_member(number, account.address, 3))
-        KeyRing(tmp_path / "keys" / "readers").make(name)
+        KeyRing(tmp_path / "keys" / "readers").create(ReaderIdentity(1, number), name)
     example_batch(consortium, tmp_path)
     index = Index(f"sqlite:///{tmp_path / 'index.db'}")
     high_limit = "1000000 per minute"
