@@ -140,9 +140,9 @@ class _PortalWorker(Worker):
         return bool(self.alive and self.ppid == os.getppid())
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Finish running requests, then end."""
-        self.alive = False
-        if self.server is not None:
+        """Finish running requests, then end. A second signal has no effect."""
+        if self.alive and self.server is not None:
             self.server.wake()
+        self.alive = False
 
     handle_quit = handle_exit
