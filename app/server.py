@@ -89,7 +89,8 @@ class HttpServer:
 
     def wake(self) -> None:
         """Make `run` call `proceed` now. Safe in a signal handler."""
-        self._server.pull_trigger()
+        with suppress(OSError):  # the server is closed
+            self._server.pull_trigger()
 
     def run(self, proceed: Callable[[], bool]) -> None:
         """Serve while `proceed` returns True; it is called at least once a second. Then finish running requests."""

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, json_option, print_note, progress
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
 from chromatrace.settings import Settings, declarations, resolve_all
 
@@ -27,7 +28,7 @@ _IGNORED = ("rpc_url", "manifest", "database_url", "vault", "keystore", "dev_acc
     "--port",
     default=8000,
     show_default=True,
-    type=click.IntRange(0, 65535),
+    type=WholeRange(0, 65535),
     help="Port of the portal; 0: any free port.",
 )
 @click.option(

@@ -102,7 +102,7 @@ def test_all_named_keys_are_used(shop, order, design, competitor):
     assert shown["fields"]["drawing_file"] == design
     assert target.read_bytes() == DRAWING
     assert shop.error(DESIGN, *arguments[:6]) == ("KeyMissingError", "as")
-    assert shop.error(DESIGN, *arguments[:4], "--as", "Nobody") == ("KeyMissingError", "as")
+    assert shop.error(DESIGN, *arguments[:4], "--as", "Unknown") == ("KeyMissingError", "as")
     assert shop.error(DESIGN, *arguments, "--save", f"contract_id={target}") == ("InvalidRecordError", "/contract_id")
 
 
