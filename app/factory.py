@@ -23,6 +23,7 @@ from app.services import ChainService, Key, Manifest
 from app.sessions import SessionStore
 from app.settings import PortalSettings
 from app.store.database import PortalDatabase
+from app.store.installation import bind
 from app.store.scans import ScanLog
 from app.template_filters import register_filters
 from app.wallet import WalletLogins
@@ -57,6 +58,7 @@ def create_app(
     config.reject_dev_chain(manifest.chain_id)
     secret = config.secret_key.encode() if config.secret_key else load_secret_key(config.data_folder)
     database = PortalDatabase(config.portal_database)
+    bind(database, config.data_folder)
     if config.production:
         reject_demonstration_accounts(database)
 

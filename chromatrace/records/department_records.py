@@ -1,6 +1,13 @@
-"""Append, find and read the records of departments.
+"""Append, find and read the records of departments, and decide what a caller may do.
 
-The caller supplies the index (`RecordIndex`) and the chain (`RecordAppender`).
+The caller supplies the index (`RecordIndex`) and the chain (`RecordAppender`). Each check is about one department, by
+its id on the chain. Record ids, digests and names are public and equal in several organisations; they decide nothing.
+
+    read an entry, its document and files   the chain allows the caller to read the department of the entry
+    change the readers of an entry          it also allows the caller to append to the department of the entry
+    add a record, upload a file             it allows the caller to append to the department of its own organisation
+                                            that writes the kind
+    name an uploaded file                   that department uploaded it
 """
 
 from __future__ import annotations
@@ -131,6 +138,7 @@ class DepartmentRecords:
         self.catalogue = catalogue
         self._index, self._appender, self._vault, self._keys = index, appender, vault, keys
         self._organisation = organisation
+        self._readable: dict[bytes, bool] = {}
         self.ledger: Ledger = _OrganisationLedger(index, organisation)
 
     def department_of(self, kind: RecordKind) -> Any:
@@ -146,8 +154,21 @@ class DepartmentRecords:
 
     def require_writer(self, kind: RecordKind) -> None:
         """Check that the caller may append to the kind's department. Raises the contract's error otherwise."""
+        self._require_append(self.department_of(kind).id, kind_hash(kind.schema))
+
+    def _require_append(self, department: bytes, kind: bytes) -> None:
         probe = LedgerEntry(RecordId(b"\1" * 20), SubjectId(b"\1" * 20), None, b"\1" * 32)
-        self._appender.check(self.department_of(kind).id, kind_hash(kind.schema), probe.to_bytes())
+        self._appender.check(department, kind, probe.to_bytes())
+
+    def _may_read(self, department: bytes) -> bool:
+        """Return whether the caller may read a department; the chain is asked once."""
+        if department not in self._readable:
+            self._readable[department] = self._appender.may_read(department)
+        return self._readable[department]
+
+    def _require_reader(self, entry: Any) -> None:
+        if not self._may_read(entry.department):
+            raise RecordNotReadableError("the record does not exist, or you may not read it", field="key")
 
     def document(self, kind: RecordKind, members: object, files: Mapping[str, Path]) -> RecordDocument:
         """Return the valid document with `files` attached.
@@ -212,7 +233,7 @@ class DepartmentRecords:
         `ProductNotFoundError` if none of the readable departments has an entry.
         """
         with self._index.snapshot() as snapshot:
-            readable = [item.id for item in snapshot.departments() if self._appender.may_read(item.id)]
+            readable = [item.id for item in snapshot.departments() if self._may_read(item.id)]
             if not readable:
                 raise RecordNotReadableError("not authorised to read any department", field="product")
             entries = snapshot.records_of(subject_id(product), readable)
@@ -240,14 +261,14 @@ class DepartmentRecords:
             if writes or kind is None:
                 ranked.append((department.organisation != self._organisation, not writes, index, entry))
         for *_, entry in sorted(ranked, key=lambda item: item[:3]):
-            if self._appender.may_read(entry.department):
+            if self._may_read(entry.department):
                 return entry
         raise RecordNotReadableError("the record does not exist, or you may not read it", field="key")
 
     def find_in(self, record: RecordId, tx: str) -> Any:
         """Return the entry of a record that this transaction appended. Raises as `find`, and `RecordRepeatedError`."""
         for entry in self._appended(tx):
-            if entry.record == record and self._appender.may_read(entry.department):
+            if entry.record == record and self._may_read(entry.department):
                 if entry.repeat:
                     raise RecordRepeatedError(f"0x{record.hex()}", tx, field="transaction")
                 return entry
@@ -255,7 +276,7 @@ class DepartmentRecords:
 
     def appended_by(self, tx: str) -> tuple[Any, ...]:
         """Return the entries that a transaction appended and the caller may read, in order. Raises as `find`."""
-        entries = tuple(entry for entry in self._appended(tx) if self._appender.may_read(entry.department))
+        entries = tuple(entry for entry in self._appended(tx) if self._may_read(entry.department))
         if not entries:
             raise RecordNotReadableError("the record does not exist, or you may not read it", field="transaction")
         return entries
@@ -271,7 +292,8 @@ class DepartmentRecords:
         return tuple(other for other in entries if other.repeat and other.department == entry.department)
 
     def readers(self, entry: Any, keys: Iterable[ReaderKey] | None = None) -> tuple[Reader, ...]:
-        """Return the readers of a record. Raises as `Vault.open`."""
+        """Return the readers of a record. Raises `RecordNotReadableError`, and as `Vault.open`."""
+        self._require_reader(entry)
         scope = self._scope(entry)
         return self._vault.open(scope, self._keys.candidates(scope.identity) if keys is None else keys)[0].readers
 
@@ -289,8 +311,11 @@ class DepartmentRecords:
         revoked  fingerprints of keys
         keys     keys of the record's department; default: those of the key ring
 
-        Raises as `read` and `Vault.change_readers`.
+        Raises the contract's error if the caller may not append to the entry's department, and as `read` and
+        `Vault.change_readers`.
         """
+        self._require_reader(entry)
+        self._require_append(entry.department, entry.kind)
         scope = self._scope(entry)
         used = list(self._keys.keys(scope.identity) if keys is None else keys)
         self._require_departments(to)
@@ -336,6 +361,7 @@ class DepartmentRecords:
             return None
 
     def _open(self, entry: Any, keys: Iterable[ReaderKey] | None) -> _OpenRecord:
+        self._require_reader(entry)
         scope = self._scope(entry)
         manifest, _ = self._vault.open(scope, self._keys.candidates(scope.identity) if keys is None else keys)
         content = manifest.content(Purpose.DOCUMENT, scope.digest)
