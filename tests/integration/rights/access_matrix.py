@@ -164,6 +164,8 @@ FORMS = (
     Form("franchisee.batches", "GET", "/partners/batches/held", NO_ROLE),
     Form("franchisee.batches", "GET", "/partners/batches/made?after=5", NO_ROLE),
     Form("franchisee.batches", "GET", "/partners/batches/shared", NO_ROLE),
+    Form("franchisee.password", "GET", "/partners/password", NO_ROLE),
+    Form("franchisee.password", "POST", "/partners/password", NO_ROLE, {"current": "", "new": "", "repeated": ""}),
     Form("franchisee.offer", "GET", _OFFER, _offer),
     Form("franchisee.offer", "GET", f"{_OFFER}?format=json", _offer),
     Form("franchisee.accept", "POST", f"{_OFFER}/accept", _answer),
