@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, column, exists, or_, select, union_all, values
+from sqlalchemy import ColumnElement, exists, or_, select, union_all
 
-from chromatrace.domain.identifiers import BatchId
+from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import Verdict
 from chromatrace.index.models import BatchInputRow, BatchRow, BlockRow, EventRow, InspectionRow, first_position
-from chromatrace.index.queries.base import MAX_INTEGER, Statement, chunks
+from chromatrace.index.queries.base import MAX_INTEGER, chunks
 from chromatrace.index.queries.events import EventQueries
 from chromatrace.index.views import EventRef, EventView
 
@@ -55,14 +55,15 @@ class SelectionQueries(EventQueries):
 
         batches  only events that name one of these batches, also as an input of another batch; None: of all batches
         """
-        wanted = None if batches is None else _as_query(batches)
+        if batches is not None and not batches:
+            return []
         start, end = self._positions(range_.block_since, range_.block_before)
         if range_.after is not None:
             start = max(start, range_.after + 1)
         positions = []
-        for kind in kinds:
+        for group in _groups(kinds, together=batches is not None):
             first, last = start, end
-            if kind.passed is None:
+            if group[0].passed is None:
                 event_start, event_end = self._positions(range_.since, range_.before)
                 first, last = max(first, event_start), min(last, event_end)
             elif range_.since is not None:
@@ -70,11 +71,11 @@ class SelectionQueries(EventQueries):
                 first = max(first, self._positions(range_.since, None)[0])
             if first >= last:
                 continue
-            position, conditions = _conditions(kind, range_, wanted)
+            position, conditions = _conditions(group, range_, batches)
             statement = select(position.label("position")).where(position >= first, position < last, *conditions)
             ordered = statement.distinct().order_by(position).limit(limit).subquery()
             positions.append(select(ordered.c.position))
-        if not positions or (batches is not None and not batches):
+        if not positions:
             return []
         selected = union_all(*positions).subquery()
         return self._events(select(selected.c.position).distinct().order_by(selected.c.position).limit(limit))
@@ -88,6 +89,15 @@ class SelectionQueries(EventQueries):
         statement = select(BlockRow.number).where(BlockRow.time >= time).order_by(BlockRow.time, BlockRow.number)
         rows = self._rows(statement.limit(1))
         return first_position(rows[0].number) if rows else MAX_INTEGER
+
+    def registered_quantities(self, batch_ids: Sequence[BatchId]) -> dict[BatchId, tuple[BatchKey, int]]:
+        """Return key and registered units of each of these batches; unknown identifiers are left out."""
+        quantities: dict[BatchId, tuple[BatchKey, int]] = {}
+        for chunk in chunks(list(dict.fromkeys(batch_ids))):
+            statement = select(BatchRow.id, BatchRow.gtin, BatchRow.lot, BatchRow.quantity)
+            for row in self._rows(statement.where(BatchRow.id.in_(chunk))):
+                quantities[BatchId(row.id)] = (BatchKey(Gtin.from_number(row.gtin), Lot(row.lot)), row.quantity)
+        return quantities
 
     def newest_batches(self, first_gtin: int, last_gtin: int, limit: int) -> list[BatchId]:
         """Return the batches of a range of GTINs, newest first."""
@@ -112,16 +122,21 @@ class SelectionQueries(EventQueries):
         return {earlier: refs[later] for earlier, later in following.items()}
 
 
-def _as_query(batches: Sequence[BatchId]) -> Statement:
-    """Return the identifiers as one table of the statement, whose parameters all conditions share."""
-    table = values(column("id", LargeBinary), name="wanted").data([(batch,) for batch in batches]).cte("wanted")
-    return select(table.c.id)
+def _groups(kinds: Sequence[BatchEventKind], *, together: bool) -> list[list[BatchEventKind]]:
+    """Return the kinds that one statement selects: each alone, or all kinds without further conditions `together`.
+
+    Alone, each kind is read in the order of the index on names and positions.
+    """
+    plain = [kind for kind in kinds if kind.has_inputs is None and kind.passed is None]
+    others = [[kind] for kind in kinds if kind not in plain]
+    return [*others, plain] if together and plain else [*others, *([kind] for kind in plain)]
 
 
 def _conditions(
-    kind: BatchEventKind, range_: EventRange, batches: Statement | None
+    group: Sequence[BatchEventKind], range_: EventRange, batches: Sequence[BatchId] | None
 ) -> tuple[Any, list[ColumnElement[bool]]]:
     """Return the column of positions in the table with the best index, and the conditions on its rows."""
+    kind = group[0]
     if kind.has_inputs:
         named = None if batches is None else or_(BatchInputRow.batch.in_(batches), BatchInputRow.input.in_(batches))
         return BatchInputRow.position, [] if named is None else [named]
@@ -135,7 +150,8 @@ def _conditions(
         if batches is not None:
             conditions.append(InspectionRow.batch.in_(batches))
         return InspectionRow.position, conditions
-    conditions = [EventRow.name == kind.name]
+    names = [kind.name for kind in group]
+    conditions = [EventRow.name == names[0] if len(names) == 1 else EventRow.name.in_(names)]
     if batches is not None:
         conditions.append(EventRow.entity_key.in_(batches))
     if kind.has_inputs is False:
