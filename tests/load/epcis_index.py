@@ -116,9 +116,18 @@ def _events(numbers: range) -> Iterator[Log]:
 def _log(name: str, event: str, values: list[Any]) -> Log:
     topic, types = _signature(name, event)
     pairs = list(zip(types, values, strict=True))
-    topics = b"".join(encode([kind], [value]) for (kind, indexed), value in pairs if indexed)
+    topics = b"".join(_word(value) for (_, indexed), value in pairs if indexed)
     plain = [(kind, value) for (kind, indexed), value in pairs if not indexed]
-    return name, topic + topics, encode([kind for kind, _ in plain], [value for _, value in plain])
+    if any(kind == "string" or kind.endswith("]") for kind, _ in plain):
+        return name, topic + topics, encode([kind for kind, _ in plain], [value for _, value in plain])
+    return name, topic + topics, b"".join(_word(value) for _, value in plain)
+
+
+def _word(value: int | bytes | str) -> bytes:
+    """Encode a value of a static type; text is an address. This is much faster than eth-abi."""
+    if isinstance(value, str):
+        value = int(value, 16)
+    return value if isinstance(value, bytes) else value.to_bytes(32, "big")
 
 
 @cache

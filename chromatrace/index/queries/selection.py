@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_, select, union_all
+from sqlalchemy import ColumnElement, exists, func, or_, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute
 
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import Verdict
@@ -100,9 +101,13 @@ class SelectionQueries(EventQueries):
         return quantities
 
     def newest_batches(self, first_gtin: int, last_gtin: int, limit: int) -> list[BatchId]:
-        """Return the batches of a range of GTINs, newest first."""
-        statement = select(BatchRow.id).where(BatchRow.gtin.between(first_gtin, last_gtin))
-        return [BatchId(row.id) for row in self._rows(statement.order_by(BatchRow.position.desc()).limit(limit))]
+        """Return batches of a product, newest first, or of a range of GTINs, in any order."""
+        statement = select(BatchRow.id).limit(limit)
+        if first_gtin == last_gtin:
+            statement = statement.where(BatchRow.gtin == first_gtin).order_by(BatchRow.position.desc())
+        else:
+            statement = statement.where(BatchRow.gtin.between(first_gtin, last_gtin))
+        return [BatchId(row.id) for row in self._rows(statement)]
 
     def superseding(self, inspections: Sequence[EventView]) -> dict[int, EventRef]:
         """Return the inspection that supersedes each of these, by the position of the superseded one."""
@@ -136,12 +141,12 @@ def _conditions(
     group: Sequence[BatchEventKind], range_: EventRange, batches: Sequence[BatchId] | None
 ) -> tuple[Any, list[ColumnElement[bool]]]:
     """Return the column of positions in the table with the best index, and the conditions on its rows."""
-    kind = group[0]
+    kind, conditions = group[0], list[ColumnElement[bool]]()
     if kind.has_inputs:
         named = None if batches is None else or_(BatchInputRow.batch.in_(batches), BatchInputRow.input.in_(batches))
         return BatchInputRow.position, [] if named is None else [named]
     if kind.passed is not None:
-        verdict = InspectionRow.verdict
+        verdict = InspectionRow.verdict if batches is None else _not_indexed(InspectionRow.verdict, 0)
         conditions = [verdict == Verdict.PASS if kind.passed else verdict.in_([Verdict.NONE, Verdict.FAIL])]
         if range_.since is not None:
             conditions.append(InspectionRow.inspected_at >= range_.since)
@@ -151,9 +156,15 @@ def _conditions(
             conditions.append(InspectionRow.batch.in_(batches))
         return InspectionRow.position, conditions
     names = [kind.name for kind in group]
-    conditions = [EventRow.name == names[0] if len(names) == 1 else EventRow.name.in_(names)]
-    if batches is not None:
-        conditions.append(EventRow.entity_key.in_(batches))
+    if batches is None:
+        conditions = [EventRow.name == kind.name]
+    else:
+        conditions = [_not_indexed(EventRow.name, "").in_(names), EventRow.entity_key.in_(batches)]
     if kind.has_inputs is False:
         conditions.append(~exists().where(BatchInputRow.position == EventRow.position))
     return EventRow.position, conditions
+
+
+def _not_indexed(column: InstrumentedAttribute[Any], default: object) -> ColumnElement[Any]:
+    """Return a column as an expression: the database then finds the rows by the batch, which has the fewest."""
+    return func.coalesce(column, default)
