@@ -28,7 +28,32 @@ _LIST: Json = {
     "pattern": "^([^\\x00-\\x1f\\x7f,]+(,[^\\x00-\\x1f\\x7f,]+)*)?$",
     "description": "Comma-separated list",
 }
-_READER: Json = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9 ]{0,40}=x25519:[0-9a-f]{64}$"}
+_READER: Json = {
+    "type": "string",
+    "pattern": "^.{1,64}=[1-9][0-9]*/0x[0-9a-f]{64}/ed25519:[0-9a-f]{64}/[0-9a-f]{128}$",
+    "description": "Text that `chromatrace key reader` prints, with a proof of possession of the key",
+}
+_FINGERPRINT: Json = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+_READERS: Json = {
+    "type": "object",
+    "required": ["readers"],
+    "properties": {
+        "readers": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "organisation", "department", "fingerprint", "reader"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "organisation": {"type": "integer"},
+                    "department": {"anyOf": [_HASH, {"type": "null"}]},
+                    "fingerprint": _FINGERPRINT,
+                    "reader": _READER,
+                },
+            },
+        }
+    },
+}
 _TIME: Json = {"type": "string", "format": "date-time"}
 _PROBLEM: Json = {
     "type": "object",
@@ -245,6 +270,7 @@ def _records(record: Json) -> Json:
     after = _query("nextPageToken", {"type": "integer", "minimum": 0, "maximum": 10**9})
     record_id, name = _path("record", _RECORD_ID, EXAMPLE_RECORD), _path("name", _NAME)
     appended = _query("transaction", _HASH)
+    organisation = _query("organisation", {"type": "integer", "minimum": 1, "maximum": 10**9 - 1})
     added = {
         "type": "object",
         "required": ["transaction", "schema", "key", "record", "digest"],
@@ -256,15 +282,10 @@ def _records(record: Json) -> Json:
         "properties": {"file": _HASH, "size": {"type": "integer"}},
     }
     listed = {"type": "object", "required": ["records"], "properties": {"records": {"type": "array", "items": _ENTRY}}}
-    readers = {
-        "type": "object",
-        "required": ["readers"],
-        "properties": {"readers": {"type": "array", "items": {"type": "string"}}},
-    }
     granted = {
         "type": "object",
         "required": ["reader"],
-        "properties": {"reader": _READER},
+        "properties": {"reader": _READER, "rotate": {"type": "boolean"}},
         "additionalProperties": False,
     }
     binary: Json = {"type": "string", "format": "binary"}
@@ -274,7 +295,7 @@ def _records(record: Json) -> Json:
             "get": _operation(
                 "List the records of a product, of a transaction, or of a schema and key",
                 *(_query("product", _TEXT, example="P-1"), _query("schema", _TEXT), _query("key", _TEXT)),
-                *(appended, page, after),
+                *(organisation, appended, page, after),
                 success={"200": listed},
             ),
             "post": _operation(
@@ -296,15 +317,15 @@ def _records(record: Json) -> Json:
         "/api/v1/records/files": {
             "post": _operation(
                 "Store a file for a record to refer to",
-                *(schema, reader),
+                schema,
                 body={"application/octet-stream": binary},
                 success={"201": stored},
             )
         },
         "/api/v1/records/{record}": {
             "get": _operation(
-                "Get a record: preferably the organisation's own, or the one of a transaction (409 if a repeat)",
-                *(record_id, appended),
+                "Get a record of an organisation (default: preferably the own), or of a transaction (409 if a repeat)",
+                *(record_id, organisation, appended),
                 success={"200": _ENTRY},
                 errors=["409"],
             )
@@ -312,19 +333,26 @@ def _records(record: Json) -> Json:
         "/api/v1/records/{record}/files/{name}": {
             "get": _operation(
                 "Get a file of a record",
-                record_id,
-                name,
+                *(record_id, name, organisation),
                 media_type="application/octet-stream",
-                success={"200": binary},
+                success={"200": binary, "206": binary},
+                errors=["416"],
             )
         },
         "/api/v1/records/{record}/readers": {
             "post": _operation(
-                "Grant a reader access", record_id, body={"application/json": granted}, success={"200": readers}
+                "Grant a reader access",
+                *(record_id, organisation),
+                body={"application/json": granted},
+                success={"200": _READERS},
             )
         },
-        "/api/v1/records/{record}/readers/{name}": {
-            "delete": _operation("Revoke a reader's access", record_id, name, success={"200": readers})
+        "/api/v1/records/{record}/readers/{fingerprint}": {
+            "delete": _operation(
+                "Revoke a reader's access",
+                *(record_id, _path("fingerprint", _FINGERPRINT), organisation),
+                success={"200": _READERS},
+            )
         },
     }
 

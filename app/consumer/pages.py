@@ -8,6 +8,7 @@ from contextlib import suppress
 from flask import Response, jsonify, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from app.client_network import client_network
 from app.consumer import resolver
 from app.context import current_portal, current_snapshot, now_s, visible_scopes
 from app.errors import StorageFullError
@@ -16,6 +17,7 @@ from app.presenters.batch import BatchPresenter
 from app.presenters.status import UNKNOWN_BATCH
 from app.presenters.units import SerialMembership
 from app.responses import wants_json
+from app.store.scans import MANY_CODES
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 from chromatrace.identity.digital_link import DigitalLink, read_code
 from chromatrace.identity.errors import DigitalLinkError
@@ -74,11 +76,12 @@ def digital_link(rest: str) -> ResponseReturnValue:
         return _vary((render_template("consumer/unknown.html", key=key, serial=serial, status=UNKNOWN_BATCH), 404))
     if request.method == "GET" and not invalid_serial:
         with suppress(StorageFullError):  # the page is more important than the count
-            portal.scans.record(key, serial, f"{request.remote_addr}|{request.user_agent.string}", now)
+            portal.scans.record(key, serial, client_network(request.remote_addr), now)
     page = render_template(
         "consumer/batch.html",
         batch=batch,
         scans=portal.scans.summary(key, serial),
+        many_codes=MANY_CODES,
         uri=public_uri(portal.config.base_url, key, serial),
         qr_link=qr_path(key, serial, "svg"),
         json_link=f"{page_path(key, serial)}?format=json",

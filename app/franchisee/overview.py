@@ -23,6 +23,7 @@ from app.store.actions import RECALL, pending_actions
 from app.store.models import Action
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchId
+from chromatrace.domain.numbers import parse_whole
 from chromatrace.domain.rights import Role, Scope
 from chromatrace.index.views import BatchView, GrantView, OfferView
 
@@ -90,7 +91,8 @@ def batches(group: str) -> str:
     """Show all batches of one group, page by page."""
     if group not in GROUPS:
         raise NotFound(f"unknown list {group!r}", field="group", hint=f"one of {', '.join(GROUPS)}")
-    rows = _group(group, _PAGE, request.args.get("after", type=int))
+    after = request.args.get("after")
+    rows = _group(group, _PAGE, None if after is None else parse_whole(after, "after"))
     return render_template(
         "franchisee/batches.html",
         title=GROUPS[group],
@@ -126,7 +128,7 @@ def batch_row(view: BatchView) -> BatchListItem:
 
 def _grants(now: int) -> list[GrantView]:
     grants = current_snapshot().grants_to(current_operator().organisation)
-    return [grant for grant in grants if grant.holds_at(now)]
+    return [grant for grant in grants if grant.owner != grant.reader and grant.holds_at(now)]
 
 
 def _group(group: str, limit: int, after: int | None) -> list[BatchListItem]:

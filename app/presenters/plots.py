@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.presenters.notation import format_unit
-from chromatrace.domain.reading import GOOD, Reading
+from chromatrace.domain.reading import Reading
 
 WIDTH, HEIGHT = 320, 72
 """The SVG view box; the page scales it."""
@@ -39,26 +39,32 @@ def line_plots(readings: Iterable[Reading], tags: Sequence[str]) -> tuple[LinePl
     """Plot each of `tags` that has at least two good readings. If `tags` is empty, plot the first three that vary."""
     by_tag: dict[str, list[Reading]] = {}
     for reading in readings:
-        if reading.quality == GOOD:
+        if reading.good_number is not None:
             by_tag.setdefault(reading.tag, []).append(reading)
     drawable = {tag: series for tag, series in by_tag.items() if len(series) > 1}
     selected = [tag for tag in tags if tag in drawable] or sorted(drawable, key=lambda tag: not _varies(drawable[tag]))
     return tuple(_plot(tag, drawable[tag]) for tag in selected[: len(tags) or _DEFAULT_PLOTS])
 
 
+def _number(reading: Reading) -> float:
+    value = reading.good_number
+    assert value is not None
+    return value
+
+
 def _varies(series: Sequence[Reading]) -> bool:
-    return len({reading.value for reading in series}) > 1
+    return len({_number(reading) for reading in series}) > 1
 
 
 def _plot(tag: str, series: list[Reading]) -> LinePlot:
     series.sort(key=lambda reading: reading.source_time_ns)
-    values = [reading.value for reading in series]
+    values = [_number(reading) for reading in series]
     minimum, maximum = min(values), max(values)
     first_ns, last_ns = series[0].source_time_ns, series[-1].source_time_ns
     pairs = []
     for reading in _downsample(series):
         across = (reading.source_time_ns - first_ns) / max(1, last_ns - first_ns)
-        up = (reading.value - minimum) / (maximum - minimum) if maximum > minimum else 0.5
+        up = (_number(reading) - minimum) / (maximum - minimum) if maximum > minimum else 0.5
         x, y = across * WIDTH, HEIGHT - _MARGIN - up * (HEIGHT - 2 * _MARGIN)
         pairs.append(f"{x:.1f},{y:.1f}")
     points = " ".join(pairs)
@@ -74,7 +80,7 @@ def _downsample(series: Sequence[Reading]) -> Sequence[Reading]:
     kept: list[Reading] = []
     for start in range(0, len(series), interval):
         part = series[start : start + interval]
-        extremes = {min(part, key=lambda reading: reading.value), max(part, key=lambda reading: reading.value)}
+        extremes = {min(part, key=_number), max(part, key=_number)}
         kept.extend(sorted(extremes, key=lambda reading: reading.source_time_ns))
     # Keep both ends, or the line would stop short of the window.
     return [series[0], *kept, series[-1]]

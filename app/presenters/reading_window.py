@@ -16,7 +16,6 @@ from chromatrace.domain.errors import IntegrityError, InvalidInput, Unavailable
 from chromatrace.domain.reading import Reading
 from chromatrace.index import Snapshot
 from chromatrace.index.views import AnchorView
-from chromatrace.merkle.entry import encode_reading
 from chromatrace.merkle.proofs import leaf_hash, root
 
 log = logging.getLogger(__name__)
@@ -35,6 +34,9 @@ class ReadingsSource(Protocol):
 
     def entries(self, channel: str, start: int, stop: int) -> Iterable[Reading]:
         """Return the readings of leaves `start` to `stop - 1`."""
+
+    def log_entries(self, channel: str, start: int, stop: int) -> Iterable[bytes]:
+        """Return the log entries of the same leaves."""
 
 
 class AnchorCoverage(StrEnum):
@@ -138,7 +140,7 @@ def _recompute(
     try:
         if readings.size(window.channel) < window.tree_size:
             return None, ()
-        matches = _root_matches(window, readings.entries)
+        matches = _root_matches(window, readings.log_entries)
         return matches, () if matches is False else line_plots(_plotted(window, readings), plot_tags)
     except (Unavailable, IntegrityError, InvalidInput) as error:
         log.warning("cannot show the readings of channel %s: %s", window.channel, error)
@@ -151,9 +153,9 @@ def _plotted(window: ReadingWindow, readings: ReadingsSource) -> list[Reading]:
 
 
 @lru_cache(maxsize=256)
-def _root_matches(window: ReadingWindow, entries: Callable[[str, int, int], Iterable[Reading]]) -> bool | None:
+def _root_matches(window: ReadingWindow, log_entries: Callable[[str, int, int], Iterable[bytes]]) -> bool | None:
     """Recompute the window's root and compare it; None if the tree exceeds `MAX_RECOMPUTED`."""
     if window.tree_size > MAX_RECOMPUTED:
         return None
-    leaves = [leaf_hash(encode_reading(reading)) for reading in entries(window.channel, 0, window.tree_size)]
+    leaves = [leaf_hash(entry) for entry in log_entries(window.channel, 0, window.tree_size)]
     return root(leaves) == window.root

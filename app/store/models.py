@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite generates keys for INTEGER columns only.
@@ -49,17 +49,15 @@ class LoginNonce(PortalBase):
 
 
 class CodeScan(PortalBase):
-    """One view of the page of a code. The viewer is a keyed digest that changes every day."""
+    """The first view of the page of a code by a viewer. The viewer is a keyed digest that changes every day."""
 
     __tablename__ = "scans"
-    __table_args__ = (Index("ix_scans_code", "gtin", "lot", "serial", "scanned_at"),)
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
-    gtin: Mapped[str] = mapped_column(String(14))
-    lot: Mapped[str] = mapped_column(String(20))
-    serial: Mapped[str] = mapped_column(String(20), default="")
+    gtin: Mapped[str] = mapped_column(String(14), primary_key=True)
+    lot: Mapped[str] = mapped_column(String(20), primary_key=True)
+    serial: Mapped[str] = mapped_column(String(20), primary_key=True)
     """Empty for the code of a batch."""
-    viewer: Mapped[bytes] = mapped_column(LargeBinary(16))
+    viewer: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True, index=True)
     scanned_at: Mapped[int] = mapped_column(BigInteger)
 
 

@@ -7,26 +7,25 @@ import hmac
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.store.database import PortalDatabase
 from app.store.models import CodeScan
 from chromatrace.domain.identifiers import BatchKey, Serial
 
-SAME_VIEW_S = 600
-"""Seconds within which views from the same device count as one scan."""
+MANY_CODES = 10
+"""Codes of a day. An address that opens more is a shop, a warehouse or a search engine, and its scans do not count."""
 
 _DAY_S = 86_400
-_RECENT = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ScanSummary:
-    """The scans of one code. Times are Unix seconds; `recent` has the newest first."""
+    """The scans of one code: at most one for each address and day. Times are Unix seconds."""
 
     count: int
     first_at: int | None
     last_at: int | None
-    recent: tuple[int, ...]
 
 
 class ScanLog:
@@ -36,26 +35,24 @@ class ScanLog:
         self._database = database
         self._secret = secret
 
-    def record(self, key: BatchKey, serial: Serial | None, device: str, now: int) -> bool:
-        """Record a view by `device` (address and browser). Return False if it belongs to the previous scan."""
-        day = f"{now // _DAY_S}|{device}".encode()
+    def record(self, key: BatchKey, serial: Serial | None, network: str, now: int) -> None:
+        """Record a view from `network` (`client_network`), once for each code and day."""
+        day = f"{now // _DAY_S}|{network}".encode()
         viewer = hmac.new(self._secret, b"scan|" + day, hashlib.sha256).digest()[:16]
-        columns = _columns(key, serial)
+        insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
+        scan = insert(CodeScan).values(**_columns(key, serial), viewer=viewer, scanned_at=now)
         with self._database.begin() as session:
-            scans = select(CodeScan.id).filter_by(**columns, viewer=viewer)
-            if session.scalar(scans.where(CodeScan.scanned_at > now - SAME_VIEW_S).limit(1)) is not None:
-                return False
-            session.add(CodeScan(**columns, viewer=viewer, scanned_at=now))
-            return True
+            codes = session.scalar(select(func.count()).where(CodeScan.viewer == viewer)) or 0
+            if codes <= MANY_CODES:
+                session.execute(scan.on_conflict_do_nothing())
 
     def summary(self, key: BatchKey, serial: Serial | None) -> ScanSummary:
         """Return the count and times of the scans of exactly this code."""
-        columns, scanned_at = _columns(key, serial), CodeScan.scanned_at
-        with self._database.begin() as session:
-            totals = select(func.count(), func.min(scanned_at), func.max(scanned_at)).filter_by(**columns)
-            count, first_at, last_at = session.execute(totals.select_from(CodeScan)).one()
-            newest = select(scanned_at).filter_by(**columns).order_by(scanned_at.desc()).limit(_RECENT)
-            return ScanSummary(count, first_at, last_at, tuple(session.scalars(newest)))
+        scans = select(CodeScan.viewer, CodeScan.scanned_at).filter_by(**_columns(key, serial)).subquery()
+        codes = select(func.count()).where(CodeScan.viewer == scans.c.viewer).scalar_subquery()
+        totals = select(func.count(), func.min(scans.c.scanned_at), func.max(scans.c.scanned_at))
+        with self._database.read() as session:
+            return ScanSummary(*session.execute(totals.where(codes <= MANY_CODES)).one())
 
 
 def _columns(key: BatchKey, serial: Serial | None) -> dict[str, str]:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from chromatrace.anchor.errors import HeadConflictError, HeadsCorruptError, HeadsUnavailableError
 from chromatrace.domain.errors import InvalidInput
@@ -80,7 +80,9 @@ class ReadingSource(Protocol):
 
     def size(self, channel: str) -> int: ...
 
-    def fields(self, channel: str, start: int = 0, stop: int | None = None) -> Iterable[tuple[Any, ...]]: ...
+    def log_entries(self, channel: str, start: int = 0, stop: int | None = None) -> Iterable[bytes]: ...
+
+    def log_entry(self, channel: str, index: int) -> bytes: ...
 
     def find(self, channel: str, source: str, tag: str, source_time_ns: int) -> IndexedReading | None: ...
 
@@ -153,6 +155,10 @@ class HeadStore:
         condition = "AND channel = ? " if channel is not None else ""
         values = () if channel is None else (channel,)
         return self._all(f"WHERE NOT published {condition}ORDER BY channel, size", *values)
+
+    def above(self, channel: str, size: int) -> list[TreeHead]:
+        """Return the heads of a channel that are larger than `size`, by size."""
+        return self._all("WHERE channel = ? AND size > ? ORDER BY size", channel, size)
 
     def _first(self, condition: str, *values: object) -> TreeHead | None:
         heads = self._all(condition, *values)

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, json_option, print_note, progress
+from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
 
 
@@ -22,7 +23,7 @@ from chromatrace.services.workspace import Workspace
     "--port",
     default=8000,
     show_default=True,
-    type=click.IntRange(0, 65535),
+    type=WholeRange(0, 65535),
     help="Port of the portal; 0: any free port.",
 )
 @click.option(

@@ -10,8 +10,16 @@ from chromatrace.domain.errors import InvalidInput
 GOOD = 0
 """OPC UA status code `Good`."""
 
+UNCERTAIN, BAD = 0x4000_0000, 0x8000_0000
+"""OPC UA status codes `Uncertain` and `Bad`; more specific codes have the same two highest bits."""
+
+ReadingValue = float | int | str | None
+"""A number, a state or text, or None if a bad reading has no value."""
+
 _MAX_TIME_NS = 2**63 - 1
 _MAX_TEXT = 120
+MAX_VALUE_TEXT = 500
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +30,8 @@ class Reading:
     tag            measured quantity, 1 to 120 characters
     source_time_ns time of measurement, Unix nanoseconds, > 0
     received_ns    time of receipt, Unix nanoseconds, > 0
-    value          finite number, in `unit`; an integer must be exactly representable as a double
+    value          finite number in `unit`, exact also as an integer of 64 bits; a state or text of up to 500
+                   characters; None only if the quality is bad
     unit           UCUM or plant unit; "" for a dimensionless quantity
     quality        OPC UA status code (Part 4, 7.39), 0 = Good
     sequence       consecutive number within the source, from 0
@@ -33,7 +42,7 @@ class Reading:
     tag: str
     source_time_ns: int
     received_ns: int
-    value: float
+    value: ReadingValue
     unit: str = ""
     quality: int = GOOD
     sequence: int = 0
@@ -59,6 +68,12 @@ class Reading:
         ):
             self._find_fault()
 
+    @property
+    def good_number(self) -> float | None:
+        """The value as a float if it is a number of good quality, otherwise None."""
+        value = self.value
+        return float(value) if self.quality == GOOD and isinstance(value, float | int) else None
+
     def _find_fault(self) -> None:
         """Raise `InvalidInput` for the first invalid field. Valid but uncommon readings pass."""
         for name in ("source", "tag"):
@@ -79,10 +94,7 @@ class Reading:
                     field=name,
                     hint="the source must send its own time",
                 )
-        if type(self.value) is int and not _is_double(self.value):
-            raise InvalidInput(f"{self.value!r} is not exactly representable as a double", field="value")
-        if type(self.value) not in (int, float) or not math.isfinite(self.value):
-            raise InvalidInput(f"expected a finite number, got {self.value!r}", field="value")
+        self._check_value()
         if type(self.quality) is not int or not 0 <= self.quality < 2**32:
             raise InvalidInput(
                 f"expected an OPC UA status code from 0 to 2^32 - 1, got {self.quality!r}", field="quality"
@@ -92,9 +104,23 @@ class Reading:
         if type(self.replayed) is not bool:
             raise InvalidInput(f"expected true or false, got {self.replayed!r}", field="replayed")
 
+    def _check_value(self) -> None:
+        value = self.value
+        if value is None:
+            if type(self.quality) is int and not self.quality & BAD:
+                raise InvalidInput("a reading without a value must have a bad quality", field="value")
+        elif isinstance(value, str):
+            if len(value) > MAX_VALUE_TEXT or any("\ud800" <= character <= "\udfff" for character in value):
+                raise InvalidInput(
+                    f"expected a text of at most {MAX_VALUE_TEXT} characters, got {value[:40]!r}…", field="value"
+                )
+        elif type(value) is int:
+            if not _MIN_INTEGER <= value <= _MAX_INTEGER:
+                raise InvalidInput(f"{value} is outside the range of a 64-bit integer", field="value")
+        elif type(value) is not float or not math.isfinite(value):
+            raise InvalidInput(f"expected a finite number, got {value!r}", field="value")
 
-def _is_double(value: int) -> bool:
-    try:
-        return float(value) == value
-    except OverflowError:
-        return False
+
+def normalised(value: ReadingValue) -> ReadingValue:
+    """Return a number as a float if that is exact; only other integers stay integers. A text or None is unchanged."""
+    return float(value) if type(value) is int and float(value) == value else value

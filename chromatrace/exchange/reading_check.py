@@ -54,7 +54,8 @@ def _reading(
         raise IntegrityError(f"{reading.tag}: the anchor of {cited.size} leaves is not in the bundle", field="readings")
     verify_inclusion(leaf_hash(cited.entry), cited.index, cited.size, cited.path, event.args["root"])
     when = utc(reading.source_time_ns / 1e9)
-    text = f"{reading.tag} = {reading.value:g} {reading.unit} at {when} from {reading.source}, leaf {cited.index}"
+    value = f"{reading.value:g}" if isinstance(reading.value, float) else repr(reading.value)
+    text = f"{reading.tag} = {value} {reading.unit} at {when} from {reading.source}, leaf {cited.index}"
     window = next((window for channel, window in windows if _covers(channel, window, cited)), None)
     if window is None and complete:
         raise IntegrityError(f"{text}: not in any window that an inspection of this batch names", field="readings")

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chromatrace.domain.reading import Reading
+from chromatrace.domain.reading import Reading, ReadingValue, normalised
 
 LISTED_CONFLICTS = 1000
 
-ReadingFields = tuple[str, str, int, int, float, str, int, int, bool]
-"""The fields of a valid `Reading`, in order."""
+ReadingFields = tuple[str, str, int, int, ReadingValue, str, int, int, bool]
+"""The fields of a valid `Reading`, in order. An integer that a float represents exactly is a float."""
 
 
 def reading_fields(reading: Reading) -> ReadingFields:
@@ -21,7 +21,7 @@ def reading_fields(reading: Reading) -> ReadingFields:
         reading.tag,
         reading.source_time_ns,
         reading.received_ns,
-        float(reading.value),
+        normalised(reading.value),
         reading.unit,
         reading.quality,
         reading.sequence,

@@ -295,6 +295,9 @@ class _JsonLinesParser:
                 raise InvalidInput("missing field", field=name)
         if ("time" in document) == ("source_time_ns" in document):
             raise InvalidInput("expected exactly one of time and source_time_ns", field="source_time_ns")
+        value = document["value"]
+        if isinstance(value, str) and _is_number(value):
+            raise InvalidInput(f"{value!r} is a number in quotes", field="value", hint="remove the quotes")
         fields: dict[str, Any] = {"source": self._source, "received_ns": time.time_ns(), "sequence": row} | document
         if "time" in fields:
             moment = fields.pop("time")

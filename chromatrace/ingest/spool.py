@@ -11,6 +11,10 @@ reading again.
 
 If the clock of a machine is too coarse to distinguish two samples, they appear as conflicts.
 
+**Privacy.** A log entry has a salt of 16 bytes: keyed BLAKE2s (RFC 7693) of the channel's secret and the entry's index.
+The secret never leaves the file. A recipient of a proof cannot guess the neighbouring readings. A public channel has no
+salts.
+
 **Durability.** The store is one SQLite file (WAL, synchronous FULL). Each batch of up to `BATCH` readings is one
 transaction. After `append` returns, its readings survive a killed process and a power failure. After an error, it is
 safe to send all of them again. Writers in other threads and processes wait for each other. Triggers prevent changes
@@ -19,16 +23,18 @@ and deletions of stored readings.
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.reading import Reading
+from chromatrace.domain.errors import Conflict, InvalidInput
+from chromatrace.domain.reading import Reading, ReadingValue
 from chromatrace.ingest.errors import SpoolCorrupt, SpoolFull, SpoolUnavailable
 from chromatrace.ingest.records import (
     LISTED_CONFLICTS,
@@ -39,6 +45,7 @@ from chromatrace.ingest.records import (
     reading_fields,
     reading_from_fields,
 )
+from chromatrace.merkle.entry import SALT_BYTES, encode_fields
 from chromatrace.storage.closing import Closing
 from chromatrace.storage.sqlite import FileErrors, open_file, transaction
 
@@ -46,13 +53,14 @@ __all__ = ["BATCH", "AppendResult", "ReadingConflict", "Spool", "SpooledReading"
 
 BATCH = 8192
 
-_Row = tuple[int, int, int, int, float, int, int]
+_Row = tuple[int, int, int, int, ReadingValue, int, int]
 """A row of the table `reading`."""
 
 _APPLICATION_ID = 0x43545350
-_VERSION = 1
+_VERSION = 2
 _POSITION_BITS = 40
 _MAX_NAME = 120
+_SECRET_BYTES = 32
 _CACHED_IDS = 65_536
 _PAGE = 4096
 _CACHE_KIB = 32 * 1024
@@ -67,7 +75,8 @@ _ERRORS = FileErrors(
     {sqlite3.SQLITE_FULL: "free disk space or raise the limit, then send the readings again; none is stored twice"},
 )
 _SCHEMA = f"""
-CREATE TABLE channel (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+-- secret: key of the salts of the channel's log entries; empty for a public channel.
+CREATE TABLE channel (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, secret BLOB NOT NULL);
 CREATE TABLE series (
     id INTEGER PRIMARY KEY, channel_id INTEGER NOT NULL REFERENCES channel, source TEXT NOT NULL, tag TEXT NOT NULL,
     UNIQUE (channel_id, source, tag)
@@ -78,16 +87,17 @@ CREATE TABLE kind (
     UNIQUE (unit, quality, replayed)
 );
 -- id = channel_id << {_POSITION_BITS} | position: the readings of a channel are adjacent and in order.
--- value has no type because SQLite stores -0.0 as 0 in a REAL column.
+-- value is a number, a text, or NULL if a bad reading has no value. It has no type because SQLite stores -0.0 as 0 in a
+-- REAL column.
 CREATE TABLE reading (
     id INTEGER PRIMARY KEY, series_id INTEGER NOT NULL, source_time_ns INTEGER NOT NULL, received_ns INTEGER NOT NULL,
-    value NOT NULL, kind_id INTEGER NOT NULL, sequence INTEGER NOT NULL
+    value, kind_id INTEGER NOT NULL, sequence INTEGER NOT NULL
 );
 -- Time first: readings that arrive in time order are appended at the end of the index.
 CREATE UNIQUE INDEX reading_identity ON reading (source_time_ns, series_id);
 CREATE TABLE conflict (
     id INTEGER PRIMARY KEY, reading_id INTEGER NOT NULL REFERENCES reading, received_ns INTEGER NOT NULL,
-    value NOT NULL, kind_id INTEGER NOT NULL, sequence INTEGER NOT NULL, UNIQUE (reading_id, value, kind_id)
+    value, kind_id INTEGER NOT NULL, sequence INTEGER NOT NULL, UNIQUE (reading_id, value, kind_id)
 );
 CREATE TRIGGER reading_unchanged BEFORE UPDATE ON reading BEGIN SELECT RAISE(ABORT, 'readings are append-only'); END;
 CREATE TRIGGER reading_kept BEFORE DELETE ON reading BEGIN SELECT RAISE(ABORT, 'readings are append-only'); END;
@@ -159,8 +169,8 @@ class Spool(Closing):
         tables: int = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
         if tables and known != _APPLICATION_ID:
             raise SpoolCorrupt(f"{self.path} is not a spool; another program created it", hint="use another file")
-        if version > _VERSION:
-            raise SpoolCorrupt(f"{self.path} has version {version}; this release reads up to {_VERSION}")
+        if tables and version != _VERSION:
+            raise SpoolCorrupt(f"{self.path} has version {version}; this release reads version {_VERSION}")
         return version
 
     def _create(self) -> None:
@@ -284,6 +294,38 @@ class Spool(Closing):
             ).fetchone()
         return _spooled(row) if row else None
 
+    def log_entries(self, channel: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the log entries (canonical CBOR) of the same readings as `entries`. Does not block writers."""
+        secret = self._secret(channel)
+        salts = (_salt(secret, index) for index in count(start)) if secret else None
+        return encode_fields(self.fields(channel, start, stop), salts)
+
+    def log_entry(self, channel: str, index: int) -> bytes:
+        """Return the log entry of the reading with this index."""
+        (entry,) = self.log_entries(channel, index, index + 1)
+        return entry
+
+    def make_public(self, channel: str) -> None:
+        """Create a channel whose entries have no salt. Raises `Conflict` if it exists with salted entries."""
+        with self._db.typed_errors(), self._lock, self._transaction():
+            if not self._channel_id(channel):
+                self._insert("INSERT INTO channel (name, secret) VALUES (?, ?)", (channel, b""))
+        if self._secret(channel):
+            raise Conflict(
+                f"channel {channel!r} exists and its entries have salts",
+                field="channel",
+                hint="use another channel for public readings",
+            )
+
+    def is_public(self, channel: str) -> bool:
+        """Return whether the channel exists and its entries have no salt."""
+        return self.size(channel) > 0 and not self._secret(channel)
+
+    def _secret(self, channel: str) -> bytes:
+        with self._db.typed_errors(), self._lock:
+            row = self._db.execute("SELECT secret FROM channel WHERE name = ?", (channel,)).fetchone()
+        return row[0] if row else b""
+
     def time_range(self, channel: str, start: int, stop: int) -> tuple[int, int]:
         """Return the earliest and latest source time (Unix ns) of the readings `start` to `stop` (excluded)."""
         with self._db.typed_errors(), self._lock:
@@ -314,7 +356,8 @@ class Spool(Closing):
         """Return the id of the channel, or 0 if it does not exist and `make` is false."""
         row = self._db.execute("SELECT id FROM channel WHERE name = ?", (channel,)).fetchone()
         if row is None and make:
-            return self._insert("INSERT INTO channel (name) VALUES (?)", (channel,))
+            secret = secrets.token_bytes(_SECRET_BYTES)
+            return self._insert("INSERT INTO channel (name, secret) VALUES (?, ?)", (channel, secret))
         return row[0] if row else 0
 
     def _series_of(self, channel: str) -> _Series:
@@ -360,6 +403,10 @@ class Spool(Closing):
             self._series.clear()
             self._kinds.clear()
             raise
+
+
+def _salt(secret: bytes, index: int) -> bytes:
+    return hashlib.blake2s(index.to_bytes(8, "big"), key=secret, digest_size=SALT_BYTES).digest()
 
 
 def _first(channel_id: int) -> int:

@@ -1,12 +1,17 @@
 """Encode a reading as a log entry in deterministic CBOR (RFC 8949, 4.2), so the leaf can be rebuilt from the reading.
 
-An entry is the array
+An entry is one of the arrays
 
     [1, source, tag, unit, quality, replayed, source_time_ns, received_ns, sequence, value]
+    [2, source, tag, unit, quality, replayed, source_time_ns, received_ns, sequence, value, salt]
 
-of definite length: version 1, three text strings, an unsigned integer, a boolean, three unsigned integers, a float.
-Integers and lengths have their shortest form. The value is a float in the shortest of half, single and double
-precision that represents it exactly. The fields that rarely change come first; their encoding is cached.
+of definite length: the version, three text strings, an unsigned integer, a boolean, three unsigned integers, the value,
+and in version 2 a byte string of 16 bytes. Integers and lengths have their shortest form. A value is a float in the
+shortest of half, single and double precision that represents it exactly; an integer that no double represents; a text;
+or null. The fields that rarely change come first; their encoding is cached.
+
+An inclusion proof contains the hashes of neighbouring entries. A competitor could guess a neighbour, because readings
+have few possible values. The salt prevents this. Version 1 is for channels whose readings are public.
 """
 
 from __future__ import annotations
@@ -16,17 +21,19 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.reading import Reading
+from chromatrace.domain.reading import Reading, ReadingValue, normalised
 from chromatrace.merkle.errors import EntryError, EntryVersionError
 
-VERSION = 1
+SALT_BYTES = 16
 
-_FIELDS = 10
-_MAX_ENTRY = 2048
-"""Bytes: an upper bound for three texts of 120 characters, at most four bytes each, and the numbers."""
+_PUBLIC, _SALTED = 1, 2
+_FIELDS = {_PUBLIC: 10, _SALTED: 11}
+_MAX_ENTRY = 4096
+"""Bytes: an upper bound for three texts of 120 and one of 500 characters, at most four bytes each, and the numbers."""
 
-_UNSIGNED, _TEXT, _ARRAY, _SIMPLE = 0, 3, 4, 7
-_FALSE, _TRUE, _HALF, _SINGLE, _DOUBLE = 20, 21, 25, 26, 27
+_UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _SIMPLE = 0, 1, 2, 3, 4, 7
+_FALSE, _TRUE, _NULL, _HALF, _SINGLE, _DOUBLE = 20, 21, 22, 25, 26, 27
+_SALT_HEAD = bytes((_BYTES << 5 | SALT_BYTES,))
 
 _pack_double = struct.Struct(">d").pack
 _pack_usual = struct.Struct(">BQBQBIBd").pack
@@ -65,12 +72,23 @@ def _float(value: float) -> bytes:
     return b"\xfb" + bits
 
 
+def _value(value: ReadingValue) -> bytes:
+    value = normalised(value)
+    if isinstance(value, float):
+        return _float(value)
+    if value is None:
+        return bytes((_SIMPLE << 5 | _NULL,))
+    if isinstance(value, str):
+        return _text(value)
+    return _head(_UNSIGNED, value) if value >= 0 else _head(_NEGATIVE, -1 - value)
+
+
 @lru_cache(maxsize=16_384)
-def _prefix(source: str, tag: str, unit: str, quality: int, replayed: bool) -> bytes:
+def _prefix(version: int, source: str, tag: str, unit: str, quality: int, replayed: bool) -> bytes:
     return b"".join(
         (
-            _head(_ARRAY, _FIELDS),
-            _head(_UNSIGNED, VERSION),
+            _head(_ARRAY, _FIELDS[version]),
+            _head(_UNSIGNED, version),
             _text(source),
             _text(tag),
             _text(unit),
@@ -80,16 +98,28 @@ def _prefix(source: str, tag: str, unit: str, quality: int, replayed: bool) -> b
     )
 
 
-Fields = tuple[str, str, int, int, float, str, int, int, bool]
+Fields = tuple[str, str, int, int, ReadingValue, str, int, int, bool]
 """The fields of a valid `Reading`, in order; `replayed` may be 0 or 1."""
 
 
-def encode_fields(readings: Iterable[Fields]) -> Iterator[bytes]:
-    """Yield the entries of many readings: the same bytes as `encode_reading`, but faster."""
+def encode_fields(readings: Iterable[Fields], salts: Iterable[bytes] | None = None) -> Iterator[bytes]:
+    """Yield the entries of many readings: the same bytes as `encode_reading`, but faster.
+
+    salts  16 bytes for each reading; None for a public channel
+    """
+    if salts is None:
+        yield from _encoded(readings, _PUBLIC)
+    else:
+        for entry, salt in zip(_encoded(readings, _SALTED), salts, strict=False):
+            yield entry + _SALT_HEAD + salt
+
+
+def _encoded(readings: Iterable[Fields], version: int) -> Iterator[bytes]:
+    """Yield the entries without their salts."""
     for source, tag, source_time_ns, received_ns, value, unit, quality, sequence, replayed in readings:
-        prefix = _prefix(source, tag, unit, quality, replayed)
+        prefix = _prefix(version, source, tag, unit, quality, replayed)
         # Fast path for the usual case: two 8-byte times, a sequence of two or four bytes, a double.
-        if source_time_ns >> 32 and received_ns >> 32 and 0xFF < sequence <= 0xFFFFFFFF:
+        if type(value) is float and source_time_ns >> 32 and received_ns >> 32 and 0xFF < sequence <= 0xFFFFFFFF:
             if sequence > 0xFFFF:
                 numbers = _pack_usual(0x1B, source_time_ns, 0x1B, received_ns, 0x1A, sequence, 0xFB, value)
             else:
@@ -103,20 +133,22 @@ def encode_fields(readings: Iterable[Fields]) -> Iterator[bytes]:
                 _head(_UNSIGNED, source_time_ns),
                 _head(_UNSIGNED, received_ns),
                 _head(_UNSIGNED, sequence),
-                _float(value),
+                _value(value),
             )
         )
 
 
-def encode_reading(reading: Reading) -> bytes:
-    """Return the canonical encoding of `reading`."""
+def encode_reading(reading: Reading, salt: bytes = b"") -> bytes:
+    """Return the canonical encoding of `reading`. `salt` has 16 bytes, or none for a public channel."""
+    version = _SALTED if salt else _PUBLIC
     return b"".join(
         (
-            _prefix(reading.source, reading.tag, reading.unit, reading.quality, reading.replayed),
+            _prefix(version, reading.source, reading.tag, reading.unit, reading.quality, reading.replayed),
             _head(_UNSIGNED, reading.source_time_ns),
             _head(_UNSIGNED, reading.received_ns),
             _head(_UNSIGNED, reading.sequence),
-            _float(float(reading.value)),
+            _value(reading.value),
+            _SALT_HEAD + salt if salt else b"",
         )
     )
 
@@ -165,13 +197,26 @@ class _ItemReader:
             raise EntryError(f"expected a boolean, got initial byte 0x{initial:02x}", field=field)
         return initial & 31 == _TRUE
 
-    def number(self, field: str) -> float:
+    def bytes(self, field: str) -> bytes:
+        return self._take(self._argument(_BYTES, field), field)
+
+    def value(self, field: str) -> ReadingValue:
         initial = self._take(1, field)[0]
-        codec = _FLOATS.get(initial & 31) if initial >> 5 == _SIMPLE else None
-        if codec is None:
-            raise EntryError(f"expected a float, got initial byte 0x{initial:02x}", field=field)
-        value: float = codec.unpack(self._take(codec.size, field))[0]
-        return value
+        major, additional = initial >> 5, initial & 31
+        if major == _SIMPLE:
+            if additional == _NULL:
+                return None
+            codec = _FLOATS.get(additional)
+            if codec is None:
+                raise EntryError(f"expected a value, got initial byte 0x{initial:02x}", field=field)
+            number: float = codec.unpack(self._take(codec.size, field))[0]
+            return number
+        self._offset -= 1
+        if major == _UNSIGNED:
+            return self.unsigned(field)
+        if major == _NEGATIVE:
+            return -1 - self._argument(_NEGATIVE, field)
+        return self.text(field)
 
 
 def decode_reading(data: bytes) -> Reading:
@@ -185,22 +230,25 @@ def decode_reading(data: bytes) -> Reading:
     items = _ItemReader(data)
     fields = items.array("entry")
     version = items.unsigned("version")
-    if version != VERSION:
+    if version not in _FIELDS:
         raise EntryVersionError(
-            f"expected version {VERSION}, got {version}", field="version", hint="use a newer version of ChromaTrace"
+            f"expected version 1 or 2, got {version}", field="version", hint="use a newer version of ChromaTrace"
         )
-    if fields != _FIELDS:
-        raise EntryError(f"expected an array of {_FIELDS} items, got {fields}", field="entry")
+    if fields != _FIELDS[version]:
+        raise EntryError(f"expected an array of {_FIELDS[version]} items, got {fields}", field="entry")
     source, tag, unit = items.text("source"), items.text("tag"), items.text("unit")
     quality, replayed = items.unsigned("quality"), items.boolean("replayed")
     source_time_ns, received_ns = items.unsigned("source_time_ns"), items.unsigned("received_ns")
-    sequence, value = items.unsigned("sequence"), items.number("value")
+    sequence, value = items.unsigned("sequence"), items.value("value")
+    salt = items.bytes("salt") if version == _SALTED else b""
+    if version == _SALTED and len(salt) != SALT_BYTES:
+        raise EntryError(f"expected {SALT_BYTES} bytes, got {len(salt)}", field="salt")
     try:
         reading = Reading(source, tag, source_time_ns, received_ns, value, unit, quality, sequence, replayed)
     except InvalidInput as error:
         raise EntryError(error.message, field=error.field) from error
     # Each reading has one encoding, so this rejects longer forms, indefinite lengths and trailing bytes.
-    if encode_reading(reading) != data:
+    if encode_reading(reading, salt) != data:
         raise EntryError(
             "the entry is not in deterministic encoding (RFC 8949, 4.2)",
             field="entry",

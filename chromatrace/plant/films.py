@@ -80,9 +80,10 @@ def _instants(station: str, readings: Iterable[Reading]) -> list[_Instant]:
     instants: dict[int, dict[str, float]] = {}
     sources: set[str] = set()
     for reading in readings:
-        if reading.tag.startswith(prefix) and reading.tag[len(prefix) :] in _REQUIRED:
+        quantity, value = reading.tag.removeprefix(prefix), reading.good_number
+        if reading.tag.startswith(prefix) and quantity in _REQUIRED and value is not None:
             sources.add(reading.source)
-            instants.setdefault(reading.source_time_ns, {})[reading.tag[len(prefix) :]] = reading.value
+            instants.setdefault(reading.source_time_ns, {})[quantity] = value
     if len(sources) > 1:
         raise InvalidInput(f"expected one source, got {', '.join(sorted(sources))}", field="readings")
     return sorted((time, values) for time, values in instants.items() if len(values) == len(_REQUIRED))

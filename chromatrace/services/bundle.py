@@ -14,7 +14,6 @@ from chromatrace.exchange.units import unit_proof
 from chromatrace.exchange.verifier import verify
 from chromatrace.index import Follower, Snapshot
 from chromatrace.index.views import AnchorView, BatchView
-from chromatrace.merkle.entry import encode_reading
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.strict_json import Digest, Hex
 
@@ -130,7 +129,6 @@ def _readings(workspace: Workspace, anchor: AnchorView, window: ReadingWindow) -
     log = workspace.proofs.log(window.channel)
     span, last = window.last_leaf - window.first_leaf, READINGS_PER_WINDOW - 1
     for index in dict.fromkeys(window.first_leaf + span * number // last for number in range(READINGS_PER_WINDOW)):
-        reading = next(iter(workspace.spool.entries(window.channel, index, index + 1)))
         path = tuple(map(Digest, log.inclusion_proof(index, window.tree_size)))
-        entry = Hex(encode_reading(reading))
+        entry = Hex(workspace.spool.log_entry(window.channel, index))
         yield CitedReading(Digest(anchor.channel_id), entry, index, window.tree_size, path)

@@ -9,7 +9,6 @@ from chromatrace.anchor import ReadingProof
 from chromatrace.chain.anchored import anchors_of, channel_named
 from chromatrace.domain.errors import IntegrityError, NotFound
 from chromatrace.domain.identifiers import OrganisationId
-from chromatrace.merkle.entry import encode_fields
 from chromatrace.merkle.proofs import leaf_hash, roots
 from chromatrace.services.workspace import Workspace
 
@@ -57,7 +56,7 @@ def check_channel(
     total = workspace.spool.size(channel)
     anchors = [anchor for anchor in anchors_of(workspace.reader, owner) if anchor.size <= total]
     covered = max((anchor.size for anchor in anchors), default=0)
-    hashes = (leaf_hash(entry) for entry in encode_fields(workspace.spool.fields(channel, 0, covered)))
+    hashes = map(leaf_hash, workspace.spool.log_entries(channel, 0, covered))
     computed = roots(_counted(hashes, progress), (anchor.size for anchor in anchors))
     for anchor, root in zip(anchors, computed, strict=True):
         if root != anchor.root:

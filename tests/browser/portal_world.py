@@ -55,7 +55,6 @@ from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower, Index
 from chromatrace.ingest.spool import Spool
-from chromatrace.merkle.entry import encode_reading
 from chromatrace.merkle.proofs import leaf_hash, root
 
 GTIN = "09521234543213"
@@ -235,7 +234,7 @@ def _readings(world: World) -> ReadingWindow:
             )
     world.spool.append(CHANNEL, readings)
     stored = list(world.spool.entries(CHANNEL))
-    head = root([leaf_hash(encode_reading(reading)) for reading in stored])
+    head = root([leaf_hash(entry) for entry in world.spool.log_entries(CHANNEL)])
     first_ns, last_ns = stored[0].source_time_ns, stored[-1].source_time_ns
     world.submit(MAKER, calls.open_channel(CHANNEL))
     channel = world.chains[MAKER].read(reads.channel_id(world.organisations["maker"], CHANNEL))

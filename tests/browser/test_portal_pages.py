@@ -18,6 +18,7 @@ from app.presenters.organisations import OrganisationSummary
 from app.presenters.route import present_route, route_status
 from chromatrace.chain import reads
 from chromatrace.domain.errors import Unavailable
+from chromatrace.merkle.entry import encode_reading
 
 
 @pytest.mark.parametrize(
@@ -217,6 +218,9 @@ class _Altered:
         for reading in self._spool.entries(channel, start, stop):
             yield replace(reading, value=9.9) if reading.sequence == 77 else reading
 
+    def log_entries(self, channel, start, stop):
+        return map(encode_reading, self.entries(channel, start, stop))
+
 
 def test_page_omits_unreadable_readings(world):
     client = create_app(world.config(BASE), _Broken()).test_client()
@@ -245,10 +249,22 @@ def test_scans_are_counted_for_pages_only(client):
     path = f"/01/{GTIN}/10/L2410G/21/000099"
     for number in range(3):
         client.get(path, headers=JSON)
-        client.get(path, environ_base={"REMOTE_ADDR": f"192.0.2.{number}"})
-        client.get(path, environ_base={"REMOTE_ADDR": f"192.0.2.{number}"})
+        for browser in ("phone", "tablet"):
+            client.get(path, environ_base={"REMOTE_ADDR": f"192.0.2.{number}"}, headers={"User-Agent": browser})
     assert client.get(path, headers=JSON).json["scans"]["count"] == 3
-    assert re.search(r"4(&nbsp;|\s)scans", client.get(path).text)
+    page = client.get(path, environ_base={"REMOTE_ADDR": "192.0.2.3"}).text
+    assert re.search(r"4(&nbsp;|\s)scans", page)
+    assert "An internet address counts once a day" in page
+
+
+def test_address_that_opens_many_codes_is_not_counted(client):
+    paths = [f"/01/{GTIN}/10/L2410G/21/{serial:06}" for serial in range(120, 140)]
+    for path in paths:
+        client.get(path, environ_base={"REMOTE_ADDR": "198.51.100.9"})
+    for path in paths[:3] + paths[-1:]:
+        assert client.get(path, headers=JSON).json["scans"] == {"count": 0, "first_at": None, "last_at": None}
+    page = client.get(paths[0], environ_base={"REMOTE_ADDR": "203.0.113.5"}).text
+    assert "First scan" in page
 
 
 def test_gs1_links(client):

@@ -11,16 +11,16 @@ from flask.typing import ResponseReturnValue
 
 from app.api.records.request_context import (
     department_of,
-    held_keys,
     open_for_writing,
     open_records,
     parse_record_id,
     parse_transaction,
+    requested_organisation,
     requested_readers,
     require_parameters,
     unlock,
 )
-from app.context import current_operator, current_portal
+from app.context import current_operator
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.ledger_entries import record_id
 from chromatrace.domain.record_kinds import RecordKind
@@ -28,7 +28,7 @@ from chromatrace.index.views import RecordView
 from chromatrace.records.bulk import TableFormat, rows
 from chromatrace.records.department_records import DepartmentRecords
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument, parse
-from chromatrace.records.errors import ContentNotFoundError, InvalidRecordError, KeyMissingError, RecordPendingError
+from chromatrace.records.errors import ContentNotFoundError, InvalidRecordError, RecordPendingError
 from chromatrace.records.importing import ImportReport, append_rows, check_rows
 from chromatrace.records.reader_key import Reader
 from chromatrace.storage.strict_json import members
@@ -54,7 +54,7 @@ def add() -> ResponseReturnValue:
     _require_type("application/json")
     fields = parse(request.stream.read(MAX_DOCUMENT + 1))
     records, kind = open_for_writing(fields.get("schema"))
-    readers = requested_readers(kind.department)
+    readers = requested_readers()
     prepared = records.prepare(records.document(kind, fields, {}))
     document = prepared.document
     try:
@@ -81,7 +81,7 @@ def import_rows() -> ResponseReturnValue:
     current_operator()
     table_format = _TABLE_FORMATS[_require_type(*_TABLE_FORMATS)]
     records, kind = open_for_writing(request.args.get("schema"), "schema")
-    readers = requested_readers(kind.department)
+    readers = requested_readers()
     report = ImportReport()
     # The body is read in chunks and never stored: its rows are plain text.
     table = io.BufferedReader(cast(io.RawIOBase, request.stream))
@@ -96,9 +96,9 @@ def list_() -> ResponseReturnValue:
     """Return the records about `product` in the departments that the caller may read, oldest first, in pages.
 
     Alternatives: `transaction` selects the records that it appended, each marked if it is a repeat; `schema` and `key`
-    select one record, preferring the organisation's own.
+    select one record: that of `organisation`, by default preferring the caller's own.
     """
-    require_parameters("product", "schema", "key", "transaction", "perPage", "nextPageToken")
+    require_parameters("product", "schema", "key", "organisation", "transaction", "perPage", "nextPageToken")
     records, _ = open_records()
     size, start = _number("perPage", 100, MAX_PAGE, 1), _number("nextPageToken", 0, 10**9)
     if "product" in request.args:
@@ -107,7 +107,7 @@ def list_() -> ResponseReturnValue:
         entries = list(records.appended_by(parse_transaction(request.args["transaction"])))
     else:
         kind = records.catalogue.by_schema(request.args.get("schema"))
-        entries = [records.find(record_id(kind.id, _text("key")), kind)]
+        entries = [records.find(record_id(kind.id, _text("key")), kind, requested_organisation())]
     response = jsonify({"records": [_entry_json(records, entry) for entry in entries[start : start + size]]})
     if start + size < len(entries):
         query = urlencode({**request.args, "nextPageToken": start + size})
@@ -118,9 +118,10 @@ def list_() -> ResponseReturnValue:
 def show(record: str) -> ResponseReturnValue:
     """Return a record and its document. `document` is null if the portal has no key for it.
 
-    `transaction` selects the record that it appended. Raises `RecordRepeatedError` if that was only a repeat.
+    `organisation` selects the organisation, by default preferring the caller's own; `transaction` selects the record
+    that it appended. Raises `RecordRepeatedError` if that was only a repeat.
     """
-    require_parameters("transaction")
+    require_parameters("organisation", "transaction")
     records, _ = open_records()
     entry, document = load_record(records, record, request.args.get("transaction"))
     fields = document and {"schema": document.kind.schema, **document.fields}
@@ -129,40 +130,43 @@ def show(record: str) -> ResponseReturnValue:
 
 
 def grant(record: str) -> ResponseReturnValue:
-    """Let the reader in `{"reader": "NAME=x25519:…"}` read the document and its files.
+    """Let the reader in `{"reader": "NAME=…"}` read the document and its files. Return all readers.
 
-    The caller must be allowed to append to the department.
+    With `"rotate": true`, the reader replaces the other keys of the same department. The caller must be allowed to
+    append to the department of the record.
     """
-    require_parameters()
+    require_parameters("organisation")
     current_operator()
     _require_type("application/json")
-    body = members(parse(request.stream.read(MAX_DOCUMENT + 1)), "", ["reader"])
-    if not isinstance(body["reader"], str):
-        raise InvalidRecordError("reader must be a string", field="/reader")
+    body = members(parse(request.stream.read(MAX_DOCUMENT + 1)), "", ["reader"], ["rotate"])
+    rotate = body.get("rotate", False)
+    if not isinstance(rotate, bool):
+        raise InvalidRecordError(f"expected true or false, got {rotate!r:.80}", field="/rotate")
     try:
         reader = Reader.parse(body["reader"])
     except InvalidInput as error:
         raise InvalidRecordError(error.message, field="/reader", hint=error.hint) from error
-    return _change_readers(record, [reader], [])
+    return _change_readers(record, [reader], [], rotate=rotate)
 
 
-def revoke(record: str, name: str) -> ResponseReturnValue:
-    """Revoke a reader's access. A reader who has already read the document may have kept a copy."""
-    require_parameters()
+def revoke(record: str, fingerprint: str) -> ResponseReturnValue:
+    """Revoke the access of a reader's key. A reader who has already read the document may have kept a copy.
+
+    The caller must be allowed to append to the department of the record.
+    """
+    require_parameters("organisation")
     current_operator()
-    return _change_readers(record, [], [name])
+    return _change_readers(record, [], [fingerprint], rotate=False)
 
 
-def _change_readers(record: str, added: list[Reader], removed: list[str]) -> ResponseReturnValue:
+def _change_readers(record: str, added: list[Reader], removed: list[str], *, rotate: bool) -> ResponseReturnValue:
     records, writer = open_records()
     unlock(writer)
-    entry = records.find(parse_record_id(record))
-    kind = _kind_of(records, entry)
-    records.require_writer(kind)
-    keys = held_keys(current_portal(), kind.department)
-    if not keys:
-        raise KeyMissingError(f"the portal has no reader key of department {kind.department!r}", field="reader")
-    return jsonify({"readers": records.grant(entry, keys[0], added, removed)})
+    entry = records.find(parse_record_id(record), organisation=requested_organisation())
+    if records.catalogue.by_hash(entry.kind) is None:
+        raise NotFound("this plant does not define this kind of record", field="record")
+    readers = records.grant(entry, added, removed, rotate=rotate)
+    return jsonify({"readers": [reader.as_dict() for reader in readers]})
 
 
 def load_record(
@@ -171,22 +175,15 @@ def load_record(
     """Return an entry, and its document if the portal holds a key. Raises as `DepartmentRecords.find`, `find_in`."""
     identifier = parse_record_id(record)
     if transaction is None:
-        entry = records.find(identifier)
+        entry = records.find(identifier, organisation=requested_organisation())
+    elif "organisation" in request.args:
+        raise InvalidInput("organisation and transaction are mutually exclusive", field="organisation")
     else:
         entry = records.find_in(identifier, parse_transaction(transaction))
-    department = department_of(entry)
-    keys = held_keys(current_portal(), department.name) if department else []
     try:
-        return entry, records.read(entry, keys) if records.catalogue.by_hash(entry.kind) else None
+        return entry, records.read(entry) if records.catalogue.by_hash(entry.kind) else None
     except ContentNotFoundError:
         return entry, None
-
-
-def _kind_of(records: DepartmentRecords, entry: RecordView) -> RecordKind:
-    kind = records.catalogue.by_hash(entry.kind)
-    if kind is None:
-        raise NotFound("this plant does not define this kind of record", field="record")
-    return kind
 
 
 def _kind_json(kind: RecordKind) -> dict[str, Any]:

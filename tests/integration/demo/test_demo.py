@@ -106,11 +106,10 @@ def test_a_changed_reading_changes_the_root(report, tmp_path):
         target.execute("DROP TRIGGER reading_unchanged")
         changed = target.execute("UPDATE reading SET value = value + 1 WHERE rowid IN (SELECT min(rowid) FROM reading)")
         assert changed.rowcount == 1
-    from chromatrace.merkle.entry import encode_fields
     from chromatrace.merkle.proofs import leaf_hash, root
 
     with Spool(spool) as before, Spool(copy) as after:
-        roots = [root(map(leaf_hash, encode_fields(store.fields("sputtering-line")))) for store in (before, after)]
+        roots = [root(map(leaf_hash, store.log_entries("sputtering-line"))) for store in (before, after)]
     assert roots[0] != roots[1]
 
 

@@ -161,11 +161,9 @@ def test_moved_reading_is_rejected(prove, member):
 
 def test_reading_outside_the_window_is_rejected(works, prove):
     """The reading is under the same root, but no inspection of the batch refers to it."""
-    from chromatrace.merkle.entry import encode_reading
-
     proof = prove("released")
     size = proof.bundle.readings[0].size
-    entry = encode_reading(next(iter(works.workspace.spool.entries("coater 1", 30, 31))))
+    entry = works.workspace.spool.log_entry("coater 1", 30)
     path = tuple(works.workspace.proofs.log("coater 1").inclusion_proof(30, size))
     stray = replace(proof.bundle.readings[0], entry=entry, index=30, path=path)
     failures = failing(proof, readings=(stray,))

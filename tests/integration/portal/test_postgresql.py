@@ -122,8 +122,8 @@ def test_expired_rate_counters_restart(database, monkeypatch):
 
 def test_scans_and_actions(database):
     scans = ScanLog(database, b"secret")
-    assert scans.record(KEY, Serial("000042"), "192.0.2.1|phone", NOW)
-    assert not scans.record(KEY, Serial("000042"), "192.0.2.1|phone", NOW + 1)
+    for address in ("192.0.2.1", "192.0.2.1"):
+        scans.record(KEY, Serial("000042"), address, NOW)
     assert scans.summary(KEY, Serial("000042")).count == 1
     batches = [BatchId(bytes([number]) * 32) for number in range(1, 3)]
     remember(database, "0x" + "11" * 32, ADDRESS, batches[0], "accept", NOW)

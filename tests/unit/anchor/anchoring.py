@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.reading import Reading
-from chromatrace.merkle.entry import encode_reading
 from chromatrace.merkle.proofs import leaf_hash, root
 
 START = 1_767_225_600_000_000_000
@@ -22,6 +21,9 @@ class StubPublisher:
             raise Unavailable("the chain does not respond")
         self.heads.append(head)
 
+    def anchored_size(self, channel):
+        return max((head.size for head in self.heads if head.channel == channel), default=0)
+
 
 class StubClock:
     def __init__(self):
@@ -37,5 +39,6 @@ def readings(start, stop):
     ]
 
 
-def root_of(readings):
-    return root(leaf_hash(encode_reading(reading)) for reading in readings)
+def root_of(spool, channel, size):
+    """Return the root of the first `size` readings of a channel."""
+    return root(map(leaf_hash, spool.log_entries(channel, 0, size)))

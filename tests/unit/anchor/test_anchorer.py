@@ -26,13 +26,13 @@ def test_head_covers_the_spooled_readings(anchorer, spool, publisher):
     random.Random(3).shuffle(shuffled)
     spool.append("line", shuffled)
     spool.append("other", readings(50, 52))
-    head = TreeHead("line", 10, root_of(shuffled), START, START + 9)
+    head = TreeHead("line", 10, root_of(spool, "line", 10), START, START + 9)
     assert anchorer.anchor("line") == head
     assert anchorer.anchor("line") is None
     spool.append("line", readings(20, 23))
     second = anchorer.anchor("line")
     # The times cover the entries since the previous head.
-    assert second == TreeHead("line", 13, root_of(shuffled + readings(20, 23)), START + 20, START + 22)
+    assert second == TreeHead("line", 13, root_of(spool, "line", 13), START + 20, START + 22)
     assert publisher.heads == [head, second]
     verify_consistency(10, 13, anchorer.log("line").consistency_proof(10, 13), head.root, second.root)
 
@@ -103,7 +103,7 @@ def test_two_anchorers_record_each_head_once(anchorer, spool, publisher, tmp_pat
         other.poll()
         anchorer.poll()
     assert [head.size for head in publisher.heads] == [100, 220]
-    assert publisher.heads[-1].root == root_of(readings(0, 220))
+    assert publisher.heads[-1].root == root_of(spool, "line", 220)
 
 
 def test_run_continues_after_an_outage(anchorer, spool, publisher):
@@ -128,6 +128,21 @@ def test_run_continues_after_an_outage(anchorer, spool, publisher):
     thread.join(60)
     assert not thread.is_alive()
     assert [head.size for head in publisher.heads] == [100]
+
+
+def test_heads_that_the_chain_lost_are_published_again(anchorer, spool, publisher, clock):
+    for start in (0, 5, 9):
+        spool.append("line", readings(start, start + 4))
+        anchorer.anchor("line")
+    before = list(publisher.heads)
+    del publisher.heads[1:]
+    assert anchorer.poll() == [], "the chain was compared just now"
+    clock.now += 31
+    assert anchorer.poll() == before[-1:]
+    assert publisher.heads == before
+    del publisher.heads[2:]
+    assert anchorer.anchor("line") == before[-1]
+    assert publisher.heads == before
 
 
 def test_failing_channel_does_not_block_others(anchorer, spool, publisher):
@@ -250,6 +265,8 @@ folder, published = sys.argv[1], open(sys.argv[1] + "/published", "a", buffering
 class FilePublisher:
     def publish(self, head):
         published.write(f"{head.size} {head.root.hex()} {head.first_time_ns} {head.last_time_ns}\\n")
+    def anchored_size(self, channel):
+        return max((int(line.split()[0]) for line in open(folder + "/published")), default=0)
 spool = Spool(folder + "/spool.db")
 anchorer = Anchorer(spool, FilePublisher(), folder + "/log.db", every_count=50)
 print("ready", flush=True)
@@ -290,7 +307,7 @@ def test_killed_process_never_publishes_two_heads_of_one_size(tmp_path, seed):
         for size in sorted(seen):
             head = anchorer.heads.at("line", size)
             times = [reading.source_time_ns for reading in stored[previous:size]]
-            assert seen[size] == [root_of(stored[:size]).hex(), str(min(times)), str(max(times))]
+            assert seen[size] == [root_of(spool, "line", size).hex(), str(min(times)), str(max(times))]
             assert (head.root.hex(), head.first_time_ns) == (seen[size][0], min(times))
             previous = size
         assert anchorer.heads.unpublished() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
@@ -12,7 +13,7 @@ from app.sessions import SessionStore, SessionUser
 from app.store.actions import latest_action, pending_actions, remember, settle
 from app.store.models import CodeScan
 from app.store.rate_counts import SqlRateStorage
-from app.store.scans import SAME_VIEW_S, ScanLog
+from app.store.scans import MANY_CODES, ScanLog, ScanSummary
 from chromatrace.domain.identifiers import BatchKey, Serial
 
 KEY = BatchKey.parse("09521234543213", "L2410A")
@@ -21,29 +22,49 @@ ADDRESS = "0x" + "ab" * 20
 NOON = 1_792_000_000
 
 
-def test_scan_counts_once_per_device_and_view(database):
+def test_scan_counts_once_for_each_address_and_day(database):
     scans = ScanLog(database, b"secret")
-    assert scans.record(KEY, UNIT, "192.0.2.1|phone", NOON)
-    assert not scans.record(KEY, UNIT, "192.0.2.1|phone", NOON + SAME_VIEW_S - 1)
-    assert scans.record(KEY, UNIT, "192.0.2.2|phone", NOON + 5)
-    assert scans.record(KEY, UNIT, "192.0.2.1|phone", NOON + SAME_VIEW_S)
-    summary = scans.summary(KEY, UNIT)
-    assert (summary.count, summary.first_at, summary.last_at) == (3, NOON, NOON + SAME_VIEW_S)
-    assert summary.recent == (NOON + SAME_VIEW_S, NOON + 5, NOON)
+    for seconds in (0, 5, 86_399 - NOON % 86_400):
+        scans.record(KEY, UNIT, "192.0.2.1", NOON + seconds)
+    scans.record(KEY, UNIT, "192.0.2.2", NOON + 5)
+    scans.record(KEY, UNIT, "192.0.2.1", NOON + 86_400)
+    assert scans.summary(KEY, UNIT) == ScanSummary(3, NOON, NOON + 86_400)
 
 
 def test_unit_and_batch_codes_are_counted_separately(database):
     scans = ScanLog(database, b"secret")
     scans.record(KEY, UNIT, "a", NOON)
-    assert scans.summary(KEY, None).count == 0
-    assert scans.summary(KEY, Serial("000043")).count == 0
-    assert scans.summary(KEY, None).first_at is None
+    for serial in (None, Serial("000043")):
+        assert scans.summary(KEY, serial) == ScanSummary(0, None, None)
+
+
+def test_address_that_scans_many_codes_does_not_count_on_that_day(database):
+    scans = ScanLog(database, b"secret")
+    serials = [Serial(f"{number:06}") for number in range(MANY_CODES + 30)]
+    scans.record(KEY, serials[0], "192.0.2.1", NOON)
+    for serial in serials[:MANY_CODES]:
+        scans.record(KEY, serial, "192.0.2.9", NOON)
+    assert scans.summary(KEY, serials[0]).count == 2
+    for serial in serials[MANY_CODES:]:
+        scans.record(KEY, serial, "192.0.2.9", NOON)
+    assert [scans.summary(KEY, serial).count for serial in serials] == [1] + [0] * (len(serials) - 1)
+    scans.record(KEY, serials[0], "192.0.2.9", NOON + 86_400)
+    assert scans.summary(KEY, serials[0]).count == 2
+    with database.begin() as session:
+        assert session.query(CodeScan).count() == MANY_CODES + 3
+
+
+def test_scans_are_exact_under_concurrency(database):
+    scans = ScanLog(database, b"secret")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: scans.record(KEY, UNIT, f"192.0.2.{number % 4}", NOON), range(40)))
+    assert scans.summary(KEY, UNIT).count == 4
 
 
 def test_viewer_cannot_be_linked_across_days(database):
     scans = ScanLog(database, b"secret")
-    scans.record(KEY, UNIT, "192.0.2.1|phone", NOON)
-    scans.record(KEY, UNIT, "192.0.2.1|phone", NOON + 86_400)
+    scans.record(KEY, UNIT, "192.0.2.1", NOON)
+    scans.record(KEY, UNIT, "192.0.2.1", NOON + 86_400)
     with database.begin() as session:
         first, second = session.query(CodeScan.viewer).all()
     assert first != second

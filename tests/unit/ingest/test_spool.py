@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.reading import Reading
+from chromatrace.domain.errors import Conflict, InvalidInput
+from chromatrace.domain.reading import BAD, Reading
 from chromatrace.ingest.errors import SpoolCorrupt, SpoolFull, SpoolUnavailable
 from chromatrace.ingest.spool import BATCH, AppendResult, Spool
+from chromatrace.merkle.entry import decode_reading, encode_reading
+from chromatrace.merkle.proofs import leaf_hash
 
 START = 1_767_225_600_000_000_000
 
@@ -254,9 +256,9 @@ def test_other_files_are_rejected(tmp_path):
 
 def test_newer_version_is_rejected(spool, tmp_path):
     db = sqlite3.connect(tmp_path / "spool.db")
-    db.execute("PRAGMA user_version = 2")
+    db.execute("PRAGMA user_version = 9")
     db.close()
-    with pytest.raises(SpoolCorrupt, match="version 2"):
+    with pytest.raises(SpoolCorrupt, match="version 9"):
         Spool(tmp_path / "spool.db")
 
 
@@ -322,3 +324,45 @@ def test_accepted_readings_survive_sigkill(tmp_path, size):
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     db.close()
+
+
+def test_values_of_every_kind_are_stored_exactly(spool):
+    values = [2**53 + 1, -(2**63), 2**63 - 1, -0.0, 5, "Running", "", "12"]
+    readings = [Reading("s", "t", START + n, 1, value) for n, value in enumerate(values)]
+    readings.append(Reading("s", "t", START + len(values), 1, None, "", BAD | 0x0005_0000))
+    assert spool.append("kinds", readings).stored == len(readings)
+    stored = [reading.value for reading in spool.entries("kinds")]
+    assert stored == [*values, None]
+    assert [type(value) for value in stored[3:5]] == [float, float]
+    assert math.copysign(1, stored[3]) == -1
+    assert spool.append("kinds", readings).duplicates == len(readings)
+    assert [decode_reading(entry) for entry in spool.log_entries("kinds")] == readings
+
+
+def test_entries_of_a_channel_have_salts_unless_it_is_public(spool, tmp_path):
+    readings = [Reading("s", "t", START + n, 1, 1.5) for n in range(3)]
+    spool.make_public("open")
+    for channel in ("closed", "other", "open"):
+        spool.append(channel, readings)
+    assert list(spool.log_entries("open")) == [encode_reading(reading) for reading in readings]
+    assert (spool.is_public("open"), spool.is_public("closed"), spool.is_public("absent")) == (True, False, False)
+    salts = [entry[-16:] for channel in ("closed", "other") for entry in spool.log_entries(channel)]
+    assert len(set(salts)) == 6
+    entries = list(spool.log_entries("closed"))
+    assert [spool.log_entry("closed", index) for index in range(3)] == entries
+    assert list(spool.log_entries("closed", 1, 3)) == entries[1:]
+    with Spool(spool.path) as again:
+        assert list(again.log_entries("closed")) == entries
+    with pytest.raises(Conflict):
+        spool.make_public("closed")
+    spool.make_public("open")
+
+
+def test_a_neighbour_in_a_proof_cannot_be_guessed(spool):
+    """The hash of a public entry is found by trying its possible values; that of a salted entry is not."""
+    spool.make_public("open")
+    for channel in ("open", "closed"):
+        spool.append(channel, [Reading("s", "door", START, 1, "open"), Reading("s", "door", START + 1, 1, "closed")])
+    guesses = {leaf_hash(encode_reading(Reading("s", "door", START + 1, 1, text))) for text in ("open", "closed")}
+    assert leaf_hash(spool.log_entry("open", 1)) in guesses
+    assert leaf_hash(spool.log_entry("closed", 1)) not in guesses

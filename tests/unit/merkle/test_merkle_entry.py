@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.reading import Reading
+from chromatrace.domain.reading import BAD, UNCERTAIN, Reading, normalised
 from chromatrace.merkle.entry import decode_reading, encode_fields, encode_reading
 from chromatrace.merkle.errors import EntryError, EntryVersionError
 
@@ -48,7 +48,8 @@ readings = st.builds(
         st.floats(allow_nan=False, allow_infinity=False),
         st.floats(allow_nan=False, allow_infinity=False, width=16),
         st.floats(allow_nan=False, allow_infinity=False, width=32),
-        st.integers(-(2**53), 2**53),
+        st.integers(-(2**63), 2**63 - 1),
+        st.text(st.characters(blacklist_categories=("Cs",)), max_size=500),
     ),
     unit=st.one_of(st.just(""), texts),
     quality=st.integers(0, 2**32 - 1),
@@ -58,7 +59,7 @@ readings = st.builds(
 
 
 def fields_of(reading):
-    value = float(reading.value)
+    value = normalised(reading.value)
     times_ns = (reading.source_time_ns, reading.received_ns)
     return (
         reading.source,
@@ -86,8 +87,13 @@ def shortest_float(value):
 def items_of(reading, value=None):
     return [
         1, reading.source, reading.tag, reading.unit, reading.quality, reading.replayed, reading.source_time_ns,
-        reading.received_ns, reading.sequence, float(reading.value) if value is None else value,
+        reading.received_ns, reading.sequence, normalised(reading.value) if value is None else value,
     ]  # fmt: skip
+
+
+def shortest_value(value):
+    value = normalised(value)
+    return shortest_float(value) if isinstance(value, float) else cbor2.dumps(value, canonical=True)
 
 
 @pytest.mark.parametrize(("value", "expected"), FLOATS.items())
@@ -107,16 +113,35 @@ def test_negative_zero_stays_negative():
 def test_encoding_matches_cbor2(reading):
     entry = encode_reading(reading)
     others = b"".join(cbor2.dumps(item, canonical=True) for item in items_of(reading)[:-1])
-    assert entry == b"\x8a" + others + shortest_float(float(reading.value))
+    assert entry == b"\x8a" + others + shortest_value(reading.value)
     assert cbor2.loads(entry) == items_of(reading)
     assert list(encode_fields([fields_of(reading)])) == [entry]
     assert decode_reading(entry) == reading
+    salt = bytes(range(16))
+    salted = encode_reading(reading, salt)
+    assert cbor2.loads(salted) == [2, *items_of(reading)[1:], salt]
+    assert list(encode_fields([fields_of(reading)], [salt])) == [salted]
+    assert decode_reading(salted) == reading
+
+
+def test_a_bad_reading_may_have_no_value():
+    reading = Reading("s", "t", 1, 1, None, "", BAD)
+    assert cbor2.loads(encode_reading(reading))[-1] is None
+    assert decode_reading(encode_reading(reading)) == reading
+
+
+@pytest.mark.parametrize("size", [0, 15, 17])
+def test_a_salt_of_another_size_is_rejected(size):
+    with pytest.raises(EntryError) as error:
+        decode_reading(b"\x8b\x02" + encode_reading(READING)[2:] + cbor2.dumps(bytes(size)))
+    assert error.value.field == "salt"
 
 
 @given(readings, st.data())
 @settings(max_examples=200, deadline=None)
 def test_a_changed_entry_is_rejected_or_canonical(reading, data):
-    entry = bytearray(encode_reading(reading))
+    salt = data.draw(st.sampled_from([b"", bytes(16)]))
+    entry = bytearray(encode_reading(reading, salt))
     position = data.draw(st.integers(0, len(entry) - 1))
     entry[position] ^= data.draw(st.integers(1, 255))
     try:
@@ -124,7 +149,8 @@ def test_a_changed_entry_is_rejected_or_canonical(reading, data):
     except EntryError:
         return
     # If it still decodes, it is the canonical entry of another reading.
-    assert encode_reading(decoded) == bytes(entry)
+    salt = cbor2.loads(bytes(entry))[10] if entry[1] == 2 else b""
+    assert encode_reading(decoded, salt) == bytes(entry)
 
 
 @given(st.binary(max_size=80))
@@ -147,7 +173,12 @@ NOT_CANONICAL = {
     "longer integer": (_replaced(8, b"\x18\x07"), "entry"),
     "longer text head": (_replaced(3, b"\x78\x02Pa"), "entry"),
     "value in single instead of half precision": (_replaced(9, b"\xfa\x3f\x80\x00\x00"), "entry"),
-    "value as an integer": (_replaced(9, b"\x01"), "value"),
+    "value as an integer": (_replaced(9, b"\x01"), "entry"),
+    "null with a good quality": (_replaced(9, b"\xf6"), "value"),
+    "integer of more than 64 bits": (_replaced(9, b"\x1b" + b"\xff" * 8), "value"),
+    "boolean value": (_replaced(9, b"\xf5"), "value"),
+    "salt in version 1": (b"\x8b\x01" + encode_reading(READING, bytes(16))[2:], "entry"),
+    "no salt in version 2": (b"\x8a\x02" + encode_reading(READING)[2:], "entry"),
     "not a number": (_replaced(9, b"\xf9\x7e\x00"), "value"),
     "infinity": (_replaced(9, b"\xf9\x7c\x00"), "value"),
     "negative time": (_replaced(6, b"\x20"), "source_time_ns"),
@@ -161,7 +192,7 @@ NOT_CANONICAL = {
     "empty": (b"", "entry"),
     "nine fields": (b"\x89" + encode_reading(READING)[1:], "entry"),
     "text longer than the rest": (_replaced(1, b"\x7b" + b"\xff" * 8), "source"),
-    "longer than any entry": (b"\x8a" * 3000, "entry"),
+    "longer than any entry": (b"\x8a" * 5000, "entry"),
 }
 
 
@@ -175,15 +206,21 @@ def test_non_canonical_encodings_are_rejected(entry, field):
 
 def test_unknown_version_is_reported():
     with pytest.raises(EntryVersionError) as error:
-        decode_reading(_replaced(0, b"\x02"))
+        decode_reading(_replaced(0, b"\x03"))
     assert error.value.field == "version"
-    assert "got 2" in error.value.message
+    assert "got 3" in error.value.message
 
 
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
-        ({"value": 2**53 + 1}, "value"),
+        ({"value": 2**63}, "value"),
+        ({"value": -(2**63) - 1}, "value"),
+        ({"value": None}, "value"),
+        ({"value": None, "quality": UNCERTAIN}, "value"),
+        ({"value": "x" * 501}, "value"),
+        ({"value": "half \ud83d"}, "value"),
+        ({"value": b"bytes"}, "value"),
         ({"value": 10**400}, "value"),
         ({"value": float("nan")}, "value"),
         ({"value": True}, "value"),

@@ -11,7 +11,6 @@ EXCEPTIONS = {
     "chromatrace/demo/goods.py": "the demonstration's folder, emptied at each start",
     "chromatrace/demo/panel.py": "the demonstration's folder, emptied at each start",
     "chromatrace/services/processes.py": "a log of a process",
-    "app/api/records/views.py": "an upload in a temporary folder",
 }
 
 
