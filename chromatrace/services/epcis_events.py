@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from chromatrace.domain.identifiers import BatchId
+from chromatrace.domain.identifiers import BatchId, Gtin
 from chromatrace.epcis.document import EXTENDED_CONTEXT
 from chromatrace.epcis.errors import QueryTooLargeError
 from chromatrace.epcis.mapping import EVENT_FORMS, EventForm
 from chromatrace.epcis.query import CHAIN, EventPosition, EventQuery, LocatedEvent
 from chromatrace.index import Snapshot
 from chromatrace.index.queries.selection import BatchEventKind, EventRange
-from chromatrace.index.views import BatchView, EventView
+from chromatrace.index.views import EventView
 from chromatrace.services.epcis_export import IndexDirectory
 
 MAX_LOTS = 1_000
@@ -21,16 +21,17 @@ MAX_LOTS = 1_000
 _MICROSECONDS = 1_000_000
 
 
-Visible = Callable[[EventView, Sequence[BatchView]], bool]
-"""Whether the caller may see an event about these batches, the first of which it is about."""
+Visible = Callable[[EventView, Sequence[tuple[int, Gtin]]], bool]
+"""Whether the caller may see an event about batches of these producers and products, the first of which it is about."""
 
 
 def chain_events(
-    snapshot: Snapshot, directory: IndexDirectory, query: EventQuery, lots: list[BatchId], visible: Visible
+    snapshot: Snapshot, directory: IndexDirectory, query: EventQuery, lots: list[BatchId], visible: Visible | None
 ) -> Iterator[LocatedEvent]:
     """Return the visible chain events that match a query, after its position: at most one more than a page.
 
-    lots  the registered lots of the query, see `selected_lots`
+    lots     the registered lots of the query, see `selected_lots`
+    visible  None: all events
     """
     if query.capturers is not None:
         return
@@ -42,8 +43,12 @@ def chain_events(
     shown: list[EventView] = []
     while len(shown) < wanted:
         page = snapshot.batch_events(kinds, range_, wanted, lots if query.selections else None)
-        named = directory.batches_of(page)
-        shown += [event for event, batches in zip(page, named, strict=True) if visible(event, batches)]
+        if visible is None:
+            shown += page
+        else:
+            shown += [
+                event for event, lines in zip(page, directory.lines_of(page), strict=True) if visible(event, lines)
+            ]
         if len(page) < wanted:
             break
         range_ = replace(range_, after=page[-1].position)

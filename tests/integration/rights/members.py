@@ -166,6 +166,7 @@ class Members:
                 rpc_url=self.node.url,
                 manifest_path=self.manifest_path,
                 base_url="http://portal.example",
+                query_limit_ms=60_000,
                 **(unlimited | settings),
             ),
             kinds=kinds,
