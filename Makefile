@@ -58,8 +58,7 @@ audit: setup ## run Slither on the contracts, in an environment of its own
 	PATH="$(CURDIR)/.venv-audit/bin:$(CURDIR)/$(BROWNIE):$(PATH)" slither . --compile-force-framework brownie
 
 api-test: setup ## send requests generated from the OpenAPI document to a real portal
-	@$(call sync,.venv-api,requirements-api.txt)
-	$(BIN)/pytest -s tests/integration/portal/schema_driven.py
+	CHROMATRACE_API_EXAMPLES=$${CHROMATRACE_API_EXAMPLES:-40} $(BIN)/pytest -s -n 0 tests/integration/portal/test_schema_driven.py
 
 bench: setup ## measure each figure next to its baseline; ONLY=name selects one
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -14,12 +15,14 @@ from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.options import ADDRESS
 from chromatrace.cli.output import emit, err, json_option, prompt_password
 from chromatrace.cli.settings import settings_options
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.services.workspace import Workspace
 from chromatrace.settings import resolve
 from chromatrace.storage.ports import held_port, url_at
 
 if TYPE_CHECKING:
     from app.store.database import PortalDatabase
+    from app.wallet import WalletLogins
 
 
 @click.group()
@@ -59,19 +62,32 @@ def serve(workspace: Workspace, /, **options: Any) -> None:
 
 @portal.command("add-account")
 @click.argument("name")
-@click.option("--wallet", type=ADDRESS, help="Address of a wallet that signs instead of a keystore.")
+@click.option("--wallet", type=ADDRESS, help="Address of the operator; its wallet signs instead of a keystore.")
+@click.option("--message", type=click.File(), help="Message of `portal wallet-message` that the wallet signed.")
+@click.option("--signature", help="The wallet's signature of the message: 0x and hexadecimal digits.")
 @click.option("--demonstration", is_flag=True, hidden=True, help="Mark the account: production rejects it.")
 @settings_options(PortalSettings, only=["database_url", "keys_folder", "account_password"])
 @json_option
 @click.pass_obj
 def add_account(
-    workspace: Workspace, /, name: str, wallet: str | None, demonstration: bool, as_json: bool, **options: Any
+    workspace: Workspace,
+    /,
+    name: str,
+    wallet: str | None,
+    message: IO[str] | None,
+    signature: str | None,
+    demonstration: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Create an account for an operator of the consortium.
 
     The password is the setting portal.account_password; without it, the command prompts. The new operator address has
     no rights until an administrator of its organisation runs `chromatrace org appoint`. It needs ether for gas: on a
     development chain it receives 1 ether.
+
+    An account with --wallet acts as an existing operator, which must agree: sign with the operator's key (--keystore
+    before the command), or let its wallet sign a message and give --message and --signature.
     """
     from app.accounts import create_account
     from chromatrace.services.funding import fund_if_empty
@@ -81,11 +97,36 @@ def add_account(
         "Password", "CHROMATRACE_PORTAL_ACCOUNT_PASSWORD", confirm=True
     )
     with opened_database(config) as database:
+        if wallet is not None:
+            _require_consent(workspace, config, database, name, wallet, message.read() if message else None, signature)
         account = create_account(
             database, config.keys, name, password, wallet_address=wallet, demonstration=demonstration
         )
     funded = fund_if_empty(workspace, account.address)
     emit(as_json, {"account": account.name, "operator": account.address, "has_gas": funded})
+
+
+@portal.command("wallet-message")
+@click.argument("name")
+@click.argument("address", type=ADDRESS)
+@settings_options(PortalSettings, only=["database_url"])
+@json_option
+@click.pass_obj
+def wallet_message(workspace: Workspace, /, name: str, address: str, as_json: bool, **options: Any) -> None:
+    """Print the message by which the operator ADDRESS lets the account NAME act for it.
+
+    The wallet signs the text without the final line break (EIP-191, personal_sign), within an hour.
+    """
+    from app.wallet import account_statement, utc_now
+
+    config = portal_config(workspace, options)
+    with opened_database(config) as database:
+        wallets = _wallets(workspace, config, database)
+        message = wallets.challenge(address, utc_now(), account_statement(name), valid_s=3600)
+    if as_json:
+        emit(as_json, {"message": message})
+    else:
+        click.echo(message)
 
 
 @portal.command()
@@ -135,6 +176,43 @@ def portal_config(workspace: Workspace, options: dict[str, Any] | None = None) -
         label_font=settings.label_font,
         **portal_values(workspace, options),
     )
+
+
+def _wallets(workspace: Workspace, config: PortalSettings, database: PortalDatabase) -> WalletLogins:
+    from app.wallet import WalletLogins
+    from chromatrace.ethereum.contract_wallets import contract_accepts_signature
+
+    check = partial(contract_accepts_signature, workspace.rpc)
+    return WalletLogins(database, config.base_url, config.domain, workspace.chain_id, check)
+
+
+def _require_consent(
+    workspace: Workspace,
+    config: PortalSettings,
+    database: PortalDatabase,
+    name: str,
+    wallet: str,
+    message: str | None,
+    signature: str | None,
+) -> None:
+    """Raise unless the operator at `wallet` signs, or signed, that the account `name` may act for it."""
+    from app.sign_in_message import SignInMessage
+    from app.wallet import account_statement, utc_now
+
+    wallets, statement = _wallets(workspace, config, database), account_statement(name)
+    if message is None and workspace.has_signer and workspace.signer.address == wallet:
+        message = wallets.challenge(wallet, utc_now(), statement)
+        signature = f"0x{workspace.signer.sign_digest(SignInMessage.parse(message).digest()).hex()}"
+    if message is None or signature is None:
+        raise InvalidInput(
+            f"the operator {wallet} has not signed that the account may act for it",
+            field="signature",
+            hint=f"sign the output of `chromatrace portal wallet-message {name} {wallet}` with its wallet, then give "
+            "--message and --signature",
+        )
+    signer = wallets.accept(message.rstrip("\n"), signature, utc_now(), statement)
+    if signer != wallet:
+        raise InvalidInput(f"the message is signed by {signer}, not by {wallet}", field="signature")
 
 
 @contextmanager

@@ -17,8 +17,15 @@ from chromatrace.domain.addresses import parse_address
 VALID_S = 300
 """Seconds for which a message is valid."""
 
-_STATEMENT = "Log in to the traceability portal. Signing is free and does not send a transaction."
+LOGIN = "Log in to the traceability portal. Signing is free and does not send a transaction."
+"""Statement of a login."""
+
 _LETTERS = string.ascii_letters + string.digits
+
+
+def account_statement(name: str) -> str:
+    """Return the statement by which an operator lets an account with a password act for its address."""
+    return f"The account {name} of the traceability portal may act as this operator with its password."
 
 
 def _error(detail: str) -> LoginFailedError:
@@ -49,14 +56,14 @@ class WalletLogins:
         self._chain_id = chain_id
         self._accepted_by_contract = accepted_by_contract
 
-    def challenge(self, address: str, now: datetime) -> str:
+    def challenge(self, address: str, now: datetime, statement: str = LOGIN, valid_s: int = VALID_S) -> str:
         """Return the message that the owner of `address` must sign. Raises `InvalidInput` for an invalid address."""
         nonce = "".join(secrets.choice(_LETTERS) for _ in range(20))
-        until = now + timedelta(seconds=VALID_S)
+        until = now + timedelta(seconds=valid_s)
         message = SignInMessage(
             domain=self._domain,
             address=parse_address(address),
-            statement=_STATEMENT,
+            statement=statement,
             uri=self._uri,
             chain_id=self._chain_id,
             nonce=nonce,
@@ -68,16 +75,16 @@ class WalletLogins:
             session.add(LoginNonce(value=nonce, expires_at=int(until.timestamp())))
         return str(message)
 
-    def accept(self, text: str, signature: str, now: datetime) -> str:
-        """Return the address that logged in. Every attempt consumes the nonce of its message, even a failed one.
+    def accept(self, text: str, signature: str, now: datetime, statement: str = LOGIN) -> str:
+        """Return the address that signed the message. Every attempt consumes its nonce, even a failed one.
 
-        Raises `LoginFailedError` for another domain, URI or chain, an unknown or used nonce, an expired message, or a
-        signature that neither the key nor the contract at the address accepts.
+        Raises `LoginFailedError` for another domain, URI, chain or statement, an unknown or used nonce, an expired
+        message, or a signature that neither the key nor the contract at the address accepts.
         """
         try:
             message = SignInMessage.parse(text)
             self._use_nonce(message.nonce, now)
-            self._check_fields(message)
+            self._check_fields(message, statement)
             message.verify(signature, now, self._accepted_by_contract)
         except InvalidSignInMessage as error:
             raise _error(str(error)) from error
@@ -91,12 +98,12 @@ class WalletLogins:
         if deleted.rowcount != 1:  # type: ignore[attr-defined]
             raise InvalidSignInMessage("the nonce is unknown, used or expired")
 
-    def _check_fields(self, message: SignInMessage) -> None:
+    def _check_fields(self, message: SignInMessage, statement: str) -> None:
         for name, value, expected in (
             ("domain", message.domain, self._domain),
             ("URI", message.uri, self._uri),
             ("chain", message.chain_id, self._chain_id),
-            ("statement", message.statement, _STATEMENT),
+            ("statement", message.statement, statement),
         ):
             if value != expected:
                 raise InvalidSignInMessage(f"the {name} is {value}; it must be {expected}")

@@ -21,7 +21,7 @@ from bench.figure import Figure
 from bench.gas import deployed_chain
 from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
-from chromatrace.domain.identifiers import DepartmentId
+from chromatrace.domain.identifiers import DepartmentId, OrganisationId
 from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.ethereum.abi import contract
 from chromatrace.index import Follower, Index
@@ -32,7 +32,8 @@ from chromatrace.index.writer import ChainStatus, IndexedDeployment, IndexWriter
 from chromatrace.plant import example_plant
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.department_records import DepartmentRecords
-from chromatrace.records.reader_key import ReaderKey
+from chromatrace.records.key_ring import KeyRing
+from chromatrace.records.reader_key import ReaderIdentity
 from chromatrace.records.vault import Vault
 from chromatrace.services.records import ChainWriter
 
@@ -51,7 +52,7 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
         sales = _department(chain, "Sales")
         gas = _bulk_gas(chain, sales)
         progress(f"{_SINGLE} records, each from document to index")
-        accounting = _accounting(chain, Path(folder))
+        accounting = _accounting(chain, Path(folder), sales)
         progress("rights of six departments")
         rights_ms = _rights(chain, sales)
     progress(f"{_MILLION:,} records into an index")
@@ -87,13 +88,14 @@ def _bulk_gas(chain: Chain, department: DepartmentId) -> float:
     return receipt.gas_used / _BULK
 
 
-def _accounting(chain: Chain, folder: Path) -> float:
+def _accounting(chain: Chain, folder: Path, department: DepartmentId) -> float:
     catalogue = Catalogue(example_plant("engineer-to-order").record_kinds)
-    kind, key = catalogue.newest("sales.contract-order"), ReaderKey.generate("Sales")
+    kind, keys = catalogue.newest("sales.contract-order"), KeyRing(folder / "keys")
+    keys.create(ReaderIdentity(OrganisationId(1), department), "Sales")
     index = Index(folder / "index.db")
     follower = Follower(index, chain.rpc, chain.manifest)
     follower.sync()
-    records = DepartmentRecords(catalogue, index, ChainWriter(chain), Vault(folder / "vault"), 1)
+    records = DepartmentRecords(catalogue, index, ChainWriter(chain), Vault(folder / "vault"), keys, 1)
     seconds = []
     for number in range(_SINGLE):
         order = {
@@ -104,7 +106,7 @@ def _accounting(chain: Chain, folder: Path) -> float:
         }
         start = time.perf_counter()
         prepared = records.prepare(records.document(kind, order, {}))
-        records.add([prepared], [key.reader], {})
+        records.add([prepared], [], {})
         while not records.ledger.subjects_of_record(prepared.document.record, kind.department):
             follower.sync()
         seconds.append(time.perf_counter() - start)

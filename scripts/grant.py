@@ -27,12 +27,16 @@ from chromatrace.chain.calls import Call
 from chromatrace.domain.addresses import parse_address
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gln, Gtin, OrganisationId
+from chromatrace.domain.names import check_organisation_name
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
+from chromatrace.ethereum.abi import contract, decode_log
 from chromatrace.ethereum.manifest import Manifest
 from scripts.connection import Connection, open_connection, print_error, settings
 from scripts.deploy import manifest_folder
 
 Mask = TypeVar("Mask", bound=IntFlag)
+
+_CONSORTIUM, _REGISTERED = contract("Consortium"), "OrganisationRegistered"
 
 
 class Consortium:
@@ -43,6 +47,7 @@ class Consortium:
         manifest.verify(connection.rpc)
         self._connection = connection
         self._address = manifest.address("Consortium")
+        self._first_block = manifest.block
 
     def organisation(self, gln: str) -> OrganisationId:
         """Return the number of the organisation with this GLN. Raises `NotFound`."""
@@ -54,6 +59,16 @@ class Consortium:
                 hint="register it first with the command organisation",
             )
         return number
+
+    def registered(self) -> list[tuple[int, str, str]]:
+        """Return number, GLN and name of each organisation."""
+        topic = next(topic for topic, event in _CONSORTIUM.events_by_topic.items() if event.name == _REGISTERED)
+        logs = self._connection.rpc.call(
+            "eth_getLogs",
+            {"address": self._address, "topics": ["0x" + topic.hex()], "fromBlock": hex(self._first_block)},
+        )
+        events = [event for log in logs if (event := decode_log("Consortium", log)) is not None]
+        return [(event.args["organisation"], f"{event.args['gln']:013d}", event.args["name"]) for event in events]
 
     def submit(self, call: Call) -> str:
         """Send a call and return the hash of its transaction."""
@@ -72,6 +87,7 @@ def _mask(text: str, kind: type[Mask], field: str) -> Mask:
 
 def _organisation(consortium: Consortium, args: argparse.Namespace) -> dict[str, Any]:
     roles = _mask(args.roles, Role, "roles")
+    check_organisation_name(args.name, args.gln, consortium.registered())
     kind = OrganisationKind[args.kind.upper()]
     tx = consortium.submit(calls.register_organisation(kind, Gln(args.gln), roles, args.name, args.valid_until))
     return {"organisation": consortium.organisation(args.gln), "tx": tx}

@@ -28,7 +28,32 @@ _LIST: Json = {
     "pattern": "^([^\\x00-\\x1f\\x7f,]+(,[^\\x00-\\x1f\\x7f,]+)*)?$",
     "description": "Comma-separated list",
 }
-_READER: Json = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9 ]{0,40}=x25519:[0-9a-f]{64}$"}
+_READER: Json = {
+    "type": "string",
+    "pattern": "^.{1,64}=[1-9][0-9]*/0x[0-9a-f]{64}/ed25519:[0-9a-f]{64}/[0-9a-f]{128}$",
+    "description": "Text that `chromatrace key reader` prints, with a proof of possession of the key",
+}
+_FINGERPRINT: Json = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+_READERS: Json = {
+    "type": "object",
+    "required": ["readers"],
+    "properties": {
+        "readers": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "organisation", "department", "fingerprint", "reader"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "organisation": {"type": "integer"},
+                    "department": {"anyOf": [_HASH, {"type": "null"}]},
+                    "fingerprint": _FINGERPRINT,
+                    "reader": _READER,
+                },
+            },
+        }
+    },
+}
 _TIME: Json = {"type": "string", "format": "date-time"}
 _PROBLEM: Json = {
     "type": "object",
@@ -256,15 +281,10 @@ def _records(record: Json) -> Json:
         "properties": {"file": _HASH, "size": {"type": "integer"}},
     }
     listed = {"type": "object", "required": ["records"], "properties": {"records": {"type": "array", "items": _ENTRY}}}
-    readers = {
-        "type": "object",
-        "required": ["readers"],
-        "properties": {"readers": {"type": "array", "items": {"type": "string"}}},
-    }
     granted = {
         "type": "object",
         "required": ["reader"],
-        "properties": {"reader": _READER},
+        "properties": {"reader": _READER, "rotate": {"type": "boolean"}},
         "additionalProperties": False,
     }
     binary: Json = {"type": "string", "format": "binary"}
@@ -296,7 +316,7 @@ def _records(record: Json) -> Json:
         "/api/v1/records/files": {
             "post": _operation(
                 "Store a file for a record to refer to",
-                *(schema, reader),
+                schema,
                 body={"application/octet-stream": binary},
                 success={"201": stored},
             )
@@ -315,16 +335,19 @@ def _records(record: Json) -> Json:
                 record_id,
                 name,
                 media_type="application/octet-stream",
-                success={"200": binary},
+                success={"200": binary, "206": binary},
+                errors=["416"],
             )
         },
         "/api/v1/records/{record}/readers": {
             "post": _operation(
-                "Grant a reader access", record_id, body={"application/json": granted}, success={"200": readers}
+                "Grant a reader access", record_id, body={"application/json": granted}, success={"200": _READERS}
             )
         },
-        "/api/v1/records/{record}/readers/{name}": {
-            "delete": _operation("Revoke a reader's access", record_id, name, success={"200": readers})
+        "/api/v1/records/{record}/readers/{fingerprint}": {
+            "delete": _operation(
+                "Revoke a reader's access", record_id, _path("fingerprint", _FINGERPRINT), success={"200": _READERS}
+            )
         },
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.api.records.request_context import department_of, held_keys, open_records
+from app.api.records.request_context import open_records
 from app.context import (
     batch_relation,
     batch_scopes,
@@ -96,9 +96,8 @@ def _product_names(ordered: RecordView) -> dict[bytes, str]:
     The chain has only hashes of the names.
     """
     records, _ = open_records()
-    department = department_of(ordered)
     try:
-        document = records.read(ordered, held_keys(current_portal(), department.name)) if department else None
+        document = records.read(ordered)
     except (NotFound, IntegrityError):
         return {}
     return {subject_id(product): product for product in document.products} if document else {}

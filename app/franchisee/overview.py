@@ -126,7 +126,7 @@ def batch_row(view: BatchView) -> BatchListItem:
 
 def _grants(now: int) -> list[GrantView]:
     grants = current_snapshot().grants_to(current_operator().organisation)
-    return [grant for grant in grants if grant.holds_at(now)]
+    return [grant for grant in grants if grant.owner != grant.reader and grant.holds_at(now)]
 
 
 def _group(group: str, limit: int, after: int | None) -> list[BatchListItem]:

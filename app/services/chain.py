@@ -19,7 +19,7 @@ from chromatrace.chain.reads import Read
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchId, DepartmentId, Gtin, OrganisationId
 from chromatrace.domain.rights import Scope
-from chromatrace.ethereum.codec import bytes_of
+from chromatrace.ethereum import contract_wallets
 from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import (
     ChainUnavailableError,
@@ -32,7 +32,6 @@ from chromatrace.ethereum.errors import (
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import Signer, keystore_signer
-from chromatrace.ethereum.strict_abi import CODEC
 from chromatrace.services.recall import PlannedRecall
 from chromatrace.services.rights import Rights, readable_scopes, rights_of
 
@@ -45,12 +44,6 @@ Key = Signer
 
 MAX_REASON = 200
 """Maximum length of a reason recorded on the chain, in characters."""
-
-_IS_VALID_SIGNATURE = bytes.fromhex("1626ba7e")
-"""Selector of `isValidSignature(bytes32,bytes)`, which the function also returns (ERC-1271)."""
-
-_SIGNATURE_GAS = 5_000_000
-"""Gas limit of a signature check: the contract belongs to a visitor who is not yet authenticated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,22 +148,19 @@ class ChainService:
 
     def is_contract(self, address: str) -> bool:
         """Return whether a contract is at `address`."""
-        return bool(bytes_of(self._rpc.call("eth_getCode", address, "latest")))
+        return contract_wallets.is_contract(self._rpc, address)
 
     def contract_accepts_signature(self, address: str, digest: bytes, signature: bytes) -> bool:
         """Return whether the contract at `address` accepts the signature (ERC-1271); False without a contract.
 
         Raises `RightsUnavailableError`.
         """
-        data = _IS_VALID_SIGNATURE + CODEC.encode(["bytes32", "bytes"], [digest, signature])
-        fields = {"to": address, "data": f"0x{data.hex()}", "gas": hex(_SIGNATURE_GAS)}
         try:
-            answer = self._rpc.batch_outcomes([("eth_call", [fields, "latest"])])[0]
+            return contract_wallets.contract_accepts_signature(self._rpc, address, digest, signature)
         except ChainUnavailableError as error:
             raise RightsUnavailableError(
                 "the chain does not respond, so the signature cannot be checked", field="chain"
             ) from error
-        return not isinstance(answer, RpcError) and bytes_of(answer)[:32] == _IS_VALID_SIGNATURE.ljust(32, b"\0")
 
     # -- writes
 

@@ -7,7 +7,7 @@ The order of writes makes a crash safe at any point:
 3. The head is recorded durably before it is published.
 4. The publisher is called with the recorded head, then the head is marked as published.
 
-After a crash between 3 and 4, the publisher is called again with the same head.
+After a crash between 3 and 4, or if the chain has lost an anchor, the publisher is called again with the same head.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from chromatrace.merkle.proofs import leaf_hash
 from chromatrace.storage.closing import Closing
 
 _logger = logging.getLogger(__name__)
+
+_COMPARE_EVERY_S = 30.0
+"""Interval at which `poll` compares published heads with the chain, which may have lost them."""
 
 LEAVES_PER_TRANSACTION = 65_536
 """Leaves per transaction of the log."""
@@ -71,6 +74,7 @@ class Anchorer(Closing):
         self._logs_lock = threading.Lock()
         self._logs: dict[str, MerkleLog] = {}
         self._waiting_since: dict[str, float] = {}
+        self._compared_at: dict[str, float] = {}
 
     def close(self) -> None:
         """Close the logs and the heads."""
@@ -123,10 +127,10 @@ class Anchorer(Closing):
             )
 
     def anchor(self, channel: str) -> TreeHead | None:
-        """Record and publish a head of all spooled readings. Return None if a head already covers all of them."""
+        """Record and publish a head of all spooled readings. Return None if the chain already has it."""
         with self._lock:
             self._make_head(channel)
-            return self._publish(channel)
+            return self._publish(channel) if self.heads.last(channel) is not None else None
 
     def head(self, channel: str) -> TreeHead:
         """Record and return a head of all spooled readings; a later `anchor` or `poll` publishes it.
@@ -158,15 +162,26 @@ class Anchorer(Closing):
         self._waiting_since.pop(channel, None)
 
     def _publish(self, channel: str) -> TreeHead | None:
+        """Publish the heads that the chain does not have, also those that it had before a reorganisation."""
+        self._compared_at[channel] = self._clock()
         published = None
-        for head in self.heads.unpublished(channel):
+        for head in self.heads.above(channel, self._publisher.anchored_size(channel)):
             self._publisher.publish(head)
             self.heads.mark_published(head)
             published = head
         return published
 
+    def _is_comparison_due(self, channel: str) -> bool:
+        if self.heads.unpublished(channel):
+            return True
+        compared_at = self._compared_at.get(channel)
+        due = compared_at is None or self._clock() - compared_at >= _COMPARE_EVERY_S
+        return due and self.heads.last(channel) is not None
+
     def poll(self) -> list[TreeHead]:
-        """Hash new readings, record due heads, and publish all unpublished heads. Return the last head of each channel.
+        """Hash new readings, record due heads, and publish all unpublished and lost heads.
+
+        Return the last published head of each channel.
 
         An error in one channel does not affect the others; the first error is raised at the end. Unpublished heads
         stay recorded for the next call.
@@ -177,7 +192,7 @@ class Anchorer(Closing):
                 try:
                     if self._is_due(channel, self.extend(channel)):
                         self._make_head(channel)
-                    head = self._publish(channel)
+                    head = self._publish(channel) if self._is_comparison_due(channel) else None
                 except ChromaTraceError as error:
                     errors.append(error)
                     continue

@@ -156,6 +156,10 @@ class HeadStore:
         values = () if channel is None else (channel,)
         return self._all(f"WHERE NOT published {condition}ORDER BY channel, size", *values)
 
+    def above(self, channel: str, size: int) -> list[TreeHead]:
+        """Return the heads of a channel that are larger than `size`, by size."""
+        return self._all("WHERE channel = ? AND size > ? ORDER BY size", channel, size)
+
     def _first(self, condition: str, *values: object) -> TreeHead | None:
         heads = self._all(condition, *values)
         return heads[0] if heads else None

@@ -11,7 +11,7 @@ from chromatrace.chain.client import Chain
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import ChannelId, OrganisationId
 from chromatrace.ethereum.abi import contract, decode_log
-from chromatrace.ethereum.errors import RpcError
+from chromatrace.ethereum.errors import MissingLogsError, RpcError
 
 _LEDGER = "ProcessLedger"
 
@@ -63,13 +63,20 @@ def channel_named(chain: Chain, name: str, organisation: OrganisationId | None =
 
 
 def anchors_of(chain: Chain, channel: NamedChannel) -> list[AnchoredHead]:
-    """Return every anchored head of a channel, oldest first."""
-    return list(_anchors(chain, channel.id))
+    """Return every anchored head of a channel, oldest first. Raises `MissingLogsError`."""
+    anchored = chain.read(reads.channel(channel.id)).size
+    heads = list(_anchors(chain, channel.id))
+    if anchored > max((head.size for head in heads), default=0):
+        raise MissingLogsError.of_blocks(chain.rpc.url, chain.manifest.block, "latest")
+    return heads
 
 
 def anchor_at(chain: Chain, channel: ChannelId, size: int) -> AnchoredHead | None:
-    """Return the anchored head of a channel at exactly `size` entries, if there is one."""
-    return next(_anchors(chain, channel, size), None)
+    """Return the anchored head of a channel at exactly `size` entries, if there is one. Raises `MissingLogsError`."""
+    head = next(_anchors(chain, channel, size), None)
+    if head is None and chain.read(reads.channel(channel)).size == size > 0:
+        raise MissingLogsError.of_blocks(chain.rpc.url, chain.manifest.block, "latest")
+    return head
 
 
 def _anchors(chain: Chain, channel: ChannelId, size: int | None = None) -> Iterator[AnchoredHead]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from chromatrace.chain import reads
 from chromatrace.chain.client import Chain
 from chromatrace.crypto.bls import PublicKey, Signature
 from chromatrace.crypto.eip2537 import g1_from_evm, g2_from_evm
@@ -14,6 +15,7 @@ from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import OrganisationId, RouteId, StationKeyId
 from chromatrace.domain.rights import RouteKind
 from chromatrace.ethereum.abi import contract, decode_log
+from chromatrace.ethereum.errors import MissingLogsError
 
 _CONTRACT = "RouteVerifier"
 
@@ -39,8 +41,12 @@ def verifier_of(chain: Chain) -> Verifier:
 
 
 def registered_key(chain: Chain, key_id: StationKeyId) -> RegisteredKey:
-    """Return a registered station key. Raises `NotFound`."""
-    registered = _event(chain, "StationKeyRegistered", key_id, f"station key 0x{key_id.hex()} is not registered", "key")
+    """Return a registered station key. Raises `NotFound`, `MissingLogsError`."""
+    registered = _event_args(chain, "StationKeyRegistered", key_id)
+    if registered is None:
+        if chain.read(reads.station_key(key_id)).owner:
+            raise MissingLogsError.of_blocks(chain.rpc.url, chain.manifest.block, "latest")
+        raise _not_found(f"station key 0x{key_id.hex()} is not registered", "key")
     # If a key was recorded unverified and verified later, the owner and proof of possession of the latter count.
     verified = _event_args(chain, "StationKeyVerified", key_id)
     proven = verified or registered
@@ -55,8 +61,15 @@ def registered_key(chain: Chain, key_id: StationKeyId) -> RegisteredKey:
 
 
 def designed_route(chain: Chain, route: RouteId) -> RouteDesign:
-    """Return the design of a route; checks the proof of possession of each key. Raises `NotFound`."""
-    args = _event(chain, "RouteDesigned", route, f"route 0x{route.hex()} is not designed", "route")
+    """Return the design of a route; checks the proof of possession of each key.
+
+    Raises `NotFound`, `MissingLogsError`.
+    """
+    args = _event_args(chain, "RouteDesigned", route)
+    if args is None:
+        if chain.read(reads.route(route)).steps:
+            raise MissingLogsError.of_blocks(chain.rpc.url, chain.manifest.block, "latest")
+        raise _not_found(f"route 0x{route.hex()} is not designed", "route")
     stations = []
     for key_id, process in zip(args["keys"], args["processes"], strict=True):
         key = registered_key(chain, key_id)
@@ -65,11 +78,8 @@ def designed_route(chain: Chain, route: RouteId) -> RouteDesign:
     return RouteDesign(verifier_of(chain), args["organisation"], args["name"], args["version"], tuple(stations), kind)
 
 
-def _event(chain: Chain, name: str, topic: bytes, message: str, field: str) -> dict[str, Any]:
-    args = _event_args(chain, name, topic)
-    if args is None:
-        raise NotFound(message, field=field, hint="check the id, the chain and the manifest")
-    return args
+def _not_found(message: str, field: str) -> NotFound:
+    return NotFound(message, field=field, hint="check the id, the chain and the manifest")
 
 
 def _event_args(chain: Chain, name: str, topic: bytes) -> dict[str, Any] | None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from chromatrace.cli.options import ADDRESS, FiniteRange
+from chromatrace.cli.options import ADDRESS, FiniteRange, organisation_option
 from chromatrace.cli.output import emit, format_time, json_option, prompt_password
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Role
 from chromatrace.services.workspace import Workspace
 
@@ -80,16 +81,72 @@ def fund_address(workspace: Workspace, address: str, ether: float, as_json: bool
 
 @key.command()
 @click.argument("name")
+@click.option(
+    "--rotate", is_flag=True, help="Create a new key for a department that has one; then run `record rewrap`."
+)
+@click.option("--whole-organisation", is_flag=True, help="Create a key of the organisation, such as an auditor.")
+@organisation_option
 @json_option
 @click.pass_obj
-def reader(workspace: Workspace, name: str, as_json: bool) -> None:
-    """Create the reader key of the department or organisation NAME.
+def reader(
+    workspace: Workspace, name: str, rotate: bool, whole_organisation: bool, organisation: int | None, as_json: bool
+) -> None:
+    """Create the reader key of the department NAME of your organisation, and print its public part.
 
-    The command prints the public key, which others need to grant access.
+    Others need the printed text to grant access. It names the department and proves possession of the key.
 
     The private key is in keys/readers of the data folder, encrypted if the setting reader_password is set.
     """
-    from chromatrace.services.records import key_ring
+    from chromatrace.services.records import department_identity, key_ring, organisation_identity
 
-    created, path = key_ring(workspace).make(name)
-    emit(as_json, {"reader": str(created.reader), "key": path})
+    if whole_organisation:
+        identity = organisation_identity(workspace, organisation)
+    else:
+        identity = department_identity(workspace, name, organisation)
+    ring = key_ring(workspace)
+    created, path = ring.rotate(identity) if rotate else ring.create(identity, name)
+    emit(as_json, {**created.reader.as_dict(), "key": path})
+
+
+@key.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@organisation_option
+@json_option
+@click.pass_obj
+def recovery(workspace: Workspace, path: Path, organisation: int | None, as_json: bool) -> None:
+    """Create the recovery key of your organisation and store it at PATH. Move that file to a safe place offline.
+
+    New records of the organisation's departments are encrypted to it too; `record rewrap` adds it to existing ones. If
+    a department loses its key, create a new one and run `record rewrap --recovery PATH`.
+
+    The file is encrypted if the setting reader_password is set.
+    """
+    from chromatrace.services.records import key_ring, organisation_identity
+
+    number = organisation_identity(workspace, organisation).organisation
+    created = key_ring(workspace).create_recovery(number, path)
+    emit(as_json, {**created.reader.as_dict(), "key": path})
+
+
+@key.command()
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+@click.pass_obj
+def export(workspace: Workspace, path: Path, output: Path, as_json: bool) -> None:
+    """Write the reader key in the file PATH to OUTPUT, unencrypted, as an identity file of the program age.
+
+    \b
+    Example: decrypt a record without ChromaTrace
+      chromatrace key export .chromatrace/keys/readers/1-0f…/1.json sales.age
+      age -d -i sales.age .chromatrace/vault/records/1-0f…/5c…-9e….age
+    """
+    from chromatrace.records.key_ring import load_key
+    from chromatrace.storage.files import write_once
+
+    exported = load_key(path, workspace.settings.reader_password)
+    try:
+        write_once(output, f"{exported.age_identity}\n".encode())
+    except FileExistsError as error:
+        raise InvalidInput(f"{output} already exists", field="output", hint="choose another path") from error
+    emit(as_json, {"recipient": str(exported.reader.recipient), "output": output})

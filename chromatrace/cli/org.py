@@ -10,6 +10,7 @@ from chromatrace.chain import calls
 from chromatrace.cli.options import ADDRESS, ROLES, SCOPES, submit_call
 from chromatrace.cli.output import emit, format_time, json_option, print_line
 from chromatrace.domain.identifiers import Gln, Gtin
+from chromatrace.domain.names import check_organisation_name
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
 from chromatrace.services.organisations import organisation_number, signer_organisation
 from chromatrace.services.workspace import Workspace
@@ -63,7 +64,13 @@ def list_(workspace: Workspace, as_json: bool) -> None:
 def register(
     workspace: Workspace, gln: str, name: str, kind: str, roles: Role, valid_until: int, as_json: bool
 ) -> None:
-    """Register an organisation. Requires the registrar's key."""
+    """Register an organisation. Requires the registrar's key.
+
+    The name must not look like the name of another organisation.
+    """
+    with workspace.index.snapshot() as snapshot:
+        registered = [(view.id, str(view.gln), view.registered_name) for view in snapshot.organisations()]
+    check_organisation_name(name, gln, registered)
     call = calls.register_organisation(OrganisationKind[kind.upper()], Gln(gln), roles, name, valid_until)
     key = f"organisation/{gln}/{kind}/{int(roles)}/{valid_until}/{name}"  # a repeated command registers once
     receipt = workspace.chain.submit(call.with_key(key))

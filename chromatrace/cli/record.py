@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from chromatrace.records.department_records import DepartmentRecords
 
 reader_option = click.option(
-    "--reader", "readers", multiple=True, metavar="NAME=x25519:…", help="Further reader of the record; may be repeated."
+    "--reader",
+    "readers",
+    multiple=True,
+    metavar="READER",
+    help="Further reader of the record, as `chromatrace key reader` prints it; may be repeated.",
 )
 _MAX_SHOWN = 100
 
@@ -116,15 +120,16 @@ def add(
     """
     from chromatrace.records.document import MAX_DOCUMENT, parse
     from chromatrace.records.errors import RecordRepeatedError
-    from chromatrace.services.records import open_records, readers_of
+    from chromatrace.records.reader_key import Reader
+    from chromatrace.services.records import open_records
 
+    entitled = [Reader.parse(text) for text in readers]
     with document.open("rb") as file:
         members = parse(file.read(MAX_DOCUMENT + 1))
     records = open_records(workspace)
     record_kind = records.catalogue.newest(kind) if kind else records.catalogue.by_schema(members.get("schema"))
     records.require_writer(record_kind)
     files = _attached_files(attach)
-    entitled = readers_of(workspace, record_kind.department, readers)
     prepared = records.prepare(records.document(record_kind, members, files))
     tx = records.add([prepared], entitled, files)
     added = prepared.document
@@ -155,12 +160,13 @@ def import_(workspace: Workspace, path: Path, kind: str, batch: int, readers: tu
     """
     from chromatrace.records.bulk import rows_of_file
     from chromatrace.records.importing import ImportReport, append_rows, check_rows, withdraw_repeats
-    from chromatrace.services.records import open_records, readers_of
+    from chromatrace.records.reader_key import Reader
+    from chromatrace.services.records import open_records
 
+    entitled = [Reader.parse(text) for text in readers]
     records = open_records(workspace)
     record_kind = records.catalogue.newest(kind)
     records.require_writer(record_kind)
-    entitled = readers_of(workspace, record_kind.department, readers)
     report = ImportReport()
     with progress(f"checking {path.name}", hidden=as_json) as show:
         accepted = check_rows(records, record_kind, rows_of_file(path, record_kind), report, show)
@@ -187,7 +193,13 @@ def import_(workspace: Workspace, path: Path, kind: str, batch: int, readers: tu
 @record.command()
 @click.argument("kind")
 @click.argument("record_key")
-@click.option("--as", "names", multiple=True, help="Reader key to use; may be repeated. Default: the department's.")
+@click.option(
+    "--as",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Name or fingerprint of a reader key to use; may be repeated. Default: all keys of the data folder.",
+)
 @click.option("--save", multiple=True, metavar="FIELD=PATH", help="Save the file that a field of the record names.")
 @organisation_option
 @json_option
@@ -206,26 +218,29 @@ def show(
     If your organisation has no such record, show the first one that another organisation shares with you.
     """
     from chromatrace.records.errors import KeyMissingError
-    from chromatrace.services.records import open_records, reading_key, vault_of
+    from chromatrace.services.records import open_records, reading_keys, vault_of
 
     records = open_records(workspace)
     record_kind = records.catalogue.newest(kind)
     entry = records.find(record_id(record_kind.id, record_key), record_kind, organisation)
-    keys = [reading_key(workspace, name) for name in names or (record_kind.department,)]
+    keys = reading_keys(workspace, names) if names else None
     document = records.read(entry, keys)
     if document is None:
         raise KeyMissingError(
             "none of the reader keys decrypts the document", field="as", hint="ask a reader to grant you access"
         )
     for field, target in (parse_pair(text, "save", "FIELD=PATH") for text in save):
-        digest = document.fields.get(field)
-        if not isinstance(digest, str) or bytes.fromhex(digest[2:]) not in document.files:
-            raise InvalidInput(f"the field {field!r} of the record does not name a file", field=f"/{field}")
-        vault_of(workspace).extract(bytes.fromhex(digest[2:]), keys[0], Path(target))
+        vault_of(workspace).extract(records.file(entry, field, keys), Path(target))
     repeats = records.repeats_of(entry)
     emit(
         as_json,
-        {"entry": entry, "schema": document.kind.schema, "fields": dict(document.fields), "repeats": list(repeats)},
+        {
+            "entry": entry,
+            "schema": document.kind.schema,
+            "fields": dict(document.fields),
+            "readers": [reader.as_dict() for reader in records.readers(entry, keys)],
+            "repeats": list(repeats),
+        },
     )
     if repeats:
         print_note(f"recorded {len(repeats)} more times; repeats have no effect", mark="repeats:", style="yellow")
@@ -252,7 +267,7 @@ def list_(workspace: Workspace, product: str, as_json: bool) -> None:
             "department": departments[entry.department].name,
             "organisation": departments[entry.department].organisation,
             "entry": entry,
-            **_description(workspace, records, entry),
+            **_description(records, entry),
         }
         for entry in entries
     ]
@@ -270,17 +285,17 @@ def list_(workspace: Workspace, product: str, as_json: bool) -> None:
     emit(as_json, {"product": product, "records": facts}, human)
 
 
-def _description(workspace: Workspace, records: DepartmentRecords, entry: Any) -> dict[str, Any]:
+def _description(records: DepartmentRecords, entry: Any) -> dict[str, Any]:
     """Return the schema, title and key of an entry, if a reader key decrypts it."""
-    from chromatrace.records.errors import ContentNotFoundError, KeyMissingError, RecordMismatchError
-    from chromatrace.services.records import reading_key
+    from chromatrace.domain.errors import IntegrityError
+    from chromatrace.records.errors import ContentNotFoundError
 
     kind = records.catalogue.by_hash(entry.kind)
     if kind is None:
         return {"schema": None, "title": "unknown kind", "key": None}
     try:
-        document = records.read(entry, [reading_key(workspace, kind.department)])
-    except (KeyMissingError, ContentNotFoundError, RecordMismatchError):
+        document = records.read(entry)
+    except (ContentNotFoundError, IntegrityError):
         document = None
     return {"schema": kind.schema, "title": kind.title, "key": document.key if document else None}
 
@@ -288,9 +303,24 @@ def _description(workspace: Workspace, records: DepartmentRecords, entry: Any) -
 @record.command()
 @click.argument("kind")
 @click.argument("record_key")
-@click.option("--to", "readers", multiple=True, metavar="NAME=x25519:…", help="New reader; may be repeated.")
-@click.option("--revoke", multiple=True, metavar="NAME", help="Reader to remove; may be repeated.")
-@click.option("--as", "name", help="Reader key to use. Default: the department's.")
+@click.option(
+    "--to",
+    "readers",
+    multiple=True,
+    metavar="READER",
+    help="New reader, as `chromatrace key reader` prints it; may be repeated.",
+)
+@click.option(
+    "--revoke", multiple=True, metavar="FINGERPRINT", help="Fingerprint of a reader to remove; may be repeated."
+)
+@click.option("--rotate", is_flag=True, help="Let a new reader replace the other keys of the same department.")
+@click.option(
+    "--as",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Name or fingerprint of a reader key to use; may be repeated. Default: the keys of the record's department.",
+)
 @json_option
 @click.pass_obj
 def grant(
@@ -299,21 +329,55 @@ def grant(
     record_key: str,
     readers: tuple[str, ...],
     revoke: tuple[str, ...],
-    name: str | None,
+    rotate: bool,
+    names: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Grant or revoke access to the document of a record and its files.
+    """Grant or revoke access to the document of a record and its files, in one step. Print its readers.
 
-    A revoked reader keeps every document, or key of a document, that it has already read.
+    Requires a key of the department that wrote the record, which remains a reader. Other records that share a file keep
+    their readers. A revoked reader keeps every document, and every key of a document, that it has already read.
     """
     from chromatrace.records.reader_key import Reader
-    from chromatrace.services.records import open_records, reading_key
+    from chromatrace.services.records import open_records, reading_keys
 
+    added = [Reader.parse(text) for text in readers]
     records = open_records(workspace)
     record_kind = records.catalogue.newest(kind)
     entry = records.find(record_id(record_kind.id, record_key), record_kind)
-    own = reading_key(workspace, name or record_kind.department)
-    emit(as_json, {"readers": records.grant(entry, own, [Reader.parse(text) for text in readers], revoke)})
+    keys = reading_keys(workspace, names) if names else None
+    remaining = records.grant(entry, added, revoke, keys=keys, rotate=rotate)
+    emit(as_json, {"readers": [reader.as_dict() for reader in remaining]})
+
+
+@record.command()
+@click.option(
+    "--recovery",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File of the organisation's recovery key, if the department's older keys are lost.",
+)
+@json_option
+@click.pass_obj
+def rewrap(workspace: Workspace, recovery: Path | None, as_json: bool) -> None:
+    """Replace older reader keys by the newest ones in all records that the keys of the data folder decrypt.
+
+    Run it after `chromatrace key reader --rotate` or `chromatrace key recovery`; it can run while the portal serves.
+    Safe to re-run after an interruption. The contents are not encrypted again.
+    """
+    from chromatrace.services.records import rewrap as rewrap_all
+
+    with progress("rewrapping", hidden=as_json) as show:
+        report = rewrap_all(workspace, recovery, show)
+
+    def human() -> None:
+        print_line(f"{report.changed:,} of {report.checked:,} records changed")
+        for name, error in report.errors[:_MAX_SHOWN]:
+            print_note(error.message, mark=f"{name}:", style="yellow")
+
+    errors = [{"file": name, **error.as_dict()} for name, error in report.errors]
+    emit(as_json, {"checked": report.checked, "changed": report.changed, "errors": errors}, human)
+    if report.errors:
+        raise SystemExit(1)
 
 
 @record.command()

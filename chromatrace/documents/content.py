@@ -18,6 +18,7 @@ from typing import Any, Self
 from chromatrace.documents.evidence import Instrument, LimitComparison, Measurement, ReadingWindow
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
+from chromatrace.domain.names import MAX_NAME, check_name
 from chromatrace.domain.rights import Stage
 from chromatrace.domain.serials import SerialRange
 from chromatrace.storage import strict_json
@@ -57,7 +58,7 @@ class ProductDescription:
     description: str = ""
 
     def __post_init__(self) -> None:
-        strict_json.text(self.name, "/name", maximum=200)
+        check_name(strict_json.text(self.name, "/name", maximum=MAX_NAME), "/name")
         strict_json.text(self.description, "/description", minimum=0)
 
 
@@ -70,8 +71,8 @@ class SuppliedMaterial:
     supplier_lot: str
 
     def __post_init__(self) -> None:
-        for name in ("name", "supplier", "supplier_lot"):
-            strict_json.text(getattr(self, name), f"/{name}", maximum=200)
+        for member in ("name", "supplier", "supplier_lot"):
+            check_name(strict_json.text(getattr(self, member), f"/{member}", maximum=MAX_NAME), f"/{member}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,8 +183,9 @@ def _sources(arguments: Mapping[str, str]) -> frozenset[int]:
 
 
 def _capturers(arguments: Mapping[str, str]) -> tuple[Gln, ...] | None:
-    items = _list(arguments, CAPTURER_PARAMETER)
-    return tuple(map(_gln, items)) if items else None
+    if CAPTURER_PARAMETER not in arguments:
+        return None
+    return tuple(map(_gln, _list(arguments, CAPTURER_PARAMETER) or [""]))
 
 
 def _gln(text: str) -> Gln:

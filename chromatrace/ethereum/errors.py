@@ -2,6 +2,7 @@
 
 Unavailable
 ├── ChainUnavailableError   no JSON-RPC server responded at the URL
+├── MissingLogsError        the node does not serve the logs of some blocks
 ├── OutboxFullError         the outbox holds its maximum of unfinished calls
 └── InclusionTimeoutError   sent and stored, but not yet included in a block
 ChromaTraceError
@@ -40,6 +41,20 @@ from chromatrace.domain.errors import (
 
 class ChainUnavailableError(Unavailable):
     """No JSON-RPC server responded at the URL."""
+
+
+class MissingLogsError(Unavailable):
+    """The node does not serve the logs of some blocks."""
+
+    @classmethod
+    def of_blocks(cls, url: str, first: int, last: int | str) -> MissingLogsError:
+        """Return the error for the blocks `first` to `last` of the node at `url`."""
+        blocks = f"block {first}" if first == last else f"blocks {first} to {last}"
+        return cls(
+            f"{url}: this node does not serve the logs of {blocks}",
+            field="rpc_url",
+            hint="use a node that keeps the logs and receipts of all blocks since the deployment",
+        )
 
 
 class OutboxFullError(Unavailable):

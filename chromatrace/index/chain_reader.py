@@ -1,8 +1,10 @@
 """Read block headers and the logs of the deployment from a node, consistently.
 
 A node may reorganise between two requests. Therefore the blocks of the logs must belong to a chain of headers that was
-canonical before and after reading them. If a block's bloom filter announces logs that the node did not return, they
-are requested again by block hash.
+canonical before and after reading them.
+
+A node may also return fewer logs than a block has, because it pruned or lost them. `missing_logs` detects this by the
+bloom filters and receipts of all of the last `WINDOW` blocks, and of a sample of earlier ones.
 """
 
 from __future__ import annotations
@@ -11,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from chromatrace.domain.hashing import keccak
 from chromatrace.ethereum.bulk_decoding import Arguments
 from chromatrace.ethereum.errors import ChainUnavailableError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index.decoding import EventValues, Log, decode_logs
+from chromatrace.index.missing_logs import MissingLogs
 from chromatrace.index.models import first_position
 
 WINDOW = 128
@@ -25,6 +27,8 @@ _BATCH_SIZE = 100
 _START_SPAN, _MAX_SPAN = 16, 10_000
 """Blocks per request; adapted to return about `_LOGS_PER_REQUEST` logs."""
 _LOGS_PER_REQUEST = 10_000
+_SAMPLED_HEADERS = 1_000
+"""Maximum number of headers per request of logs that are checked in blocks before the last `WINDOW`."""
 
 
 class ReorganisedError(Exception):
@@ -33,13 +37,19 @@ class ReorganisedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HeaderSummary:
-    """The header fields that the follower needs. `time` is in Unix seconds; a missing `bloom` is -1 (all bits set)."""
+    """The header fields that the follower needs. `time` is in Unix seconds; a missing `bloom` is -1 (all bits set).
+
+    transactions      number of transactions in the block
+    last_transaction  hash of the last one, as 0x-prefixed text
+    """
 
     number: int
     hash: bytes
     parent: bytes
     time: int
     bloom: int = -1
+    transactions: int = 0
+    last_transaction: str = ""
 
 
 @dataclass(slots=True)
@@ -87,7 +97,7 @@ class ChainReader:
         self._rpc = rpc
         self._names = dict(contracts)
         self._addresses = sorted(contracts)
-        self._blooms = [_bloom_bits(bytes.fromhex(address[2:])) for address in self._addresses]
+        self._missing = MissingLogs(rpc, self._addresses)
         self._span, self._max_span = min(_START_SPAN, max_span), max_span
 
     def header(self, block: int | Literal["latest", "finalized"]) -> HeaderSummary | None:
@@ -106,7 +116,7 @@ class ChainReader:
         """Return the logs after the block `after`, at most up to block `target`, as many as fit into one response.
 
         For the last `WINDOW` blocks, all headers are read and must form a chain on `after`. Raises `ReorganisedError`,
-        `RpcError`, `ChainUnavailableError`.
+        `MissingLogsError`, `RpcError`, `ChainUnavailableError`.
         """
         deep = target - WINDOW
         linked = after.number >= deep
@@ -146,7 +156,11 @@ class ChainReader:
         query = {"address": self._addresses, "fromBlock": hex(start), "toBlock": hex(end)}
         raw = self._rpc.call("eth_getLogs", query)
         if linked:
-            raw += self._missing_logs(chain, raw)
+            raw += self._missing.of_newest_blocks(chain, raw)
+        else:
+            step = -(-(end - start + 1) // _SAMPLED_HEADERS)
+            sample = [header for header in self.headers(range(start, end + 1, step)) if header is not None]
+            raw += self._missing.of_earlier_blocks(sample, raw)
         untimed = self._collect(logs, raw, {header.number: header for header in chain})
         if untimed:
             for header in self.headers(untimed):
@@ -195,24 +209,6 @@ class ChainReader:
         logs.rows, logs.arguments = decode_logs(encoded)
         return untimed
 
-    def _missing_logs(self, chain: Sequence[HeaderSummary], raw_logs: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Return the logs of blocks whose bloom filter announces some, but of which none were returned."""
-        returned = {int(raw["blockNumber"], 16) for raw in raw_logs}
-        suspects = [
-            header
-            for header in chain
-            if header.number not in returned and any(header.bloom & bits == bits for bits in self._blooms)
-        ]
-        missing: list[Any] = []
-        for start in range(0, len(suspects), _BATCH_SIZE):
-            requests = [
-                ("eth_getLogs", [{"address": self._addresses, "blockHash": "0x" + header.hash.hex()}])
-                for header in suspects[start : start + _BATCH_SIZE]
-            ]
-            for logs in self._rpc.batch(requests):
-                missing += logs
-        return missing
-
 
 def _header(block: Mapping[str, Any] | None) -> HeaderSummary | None:
     if block is None:
@@ -223,18 +219,11 @@ def _header(block: Mapping[str, Any] | None) -> HeaderSummary | None:
         parent=bytes.fromhex(block["parentHash"][2:]),
         time=int(block["timestamp"], 16),
         bloom=int(block.get("logsBloom") or "-0x1", 16),
+        transactions=len(block["transactions"]),
+        last_transaction=block["transactions"][-1] if block["transactions"] else "",
     )
 
 
 def _is_chain(after: HeaderSummary, headers: Sequence[HeaderSummary]) -> bool:
     parents = (after, *headers)
     return all(header.parent == parent.hash for parent, header in zip(parents, headers, strict=False))
-
-
-def _bloom_bits(address: bytes) -> int:
-    """Return the three bits of an address in a 2,048-bit bloom filter (Yellow Paper, 4.4.1)."""
-    digest = keccak(address)
-    bits = 0
-    for pair in range(0, 6, 2):
-        bits |= 1 << (int.from_bytes(digest[pair : pair + 2], "big") & 2047)
-    return bits

@@ -17,6 +17,7 @@ from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.index.backfill import Backfill
 from chromatrace.index.chain_reader import WINDOW, ChainReader, HeaderSummary, ReorganisedError
+from chromatrace.index.counters import compare_counters
 from chromatrace.index.database import Index
 from chromatrace.index.errors import WrongIndexError, database_errors
 from chromatrace.index.lock import writer_lock
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 _MAX_REORGANISATIONS = 8
 _MAX_WAIT_S = 10.0
 _STATUS_INTERVAL_S = 1.0
+_COMPARE_INTERVAL_S = 10.0
 _ACCELERATED_EVENTS = 1_000
 """Number of events from which a backfill uses a separate process and creates the secondary indexes at its end."""
 _ANALYSED_EVENTS = 20_000
@@ -81,6 +83,7 @@ class Follower:
         self._writer = IndexWriter(index.engine)
         self._verified = False
         self._status_recorded_at = 0.0
+        self._compared_at: float | None = None
 
     def sync(self, progress: ProgressCallback | None = None) -> SyncProgress:
         """Index all blocks up to the newest, after undoing those that a reorganisation removed.
@@ -88,7 +91,7 @@ class Follower:
         If the index is at most `WINDOW` blocks behind, each block is one transaction; otherwise, and in an empty
         database, a transaction takes a range of blocks. `progress` is called after each. An interrupted sync continues
         where it stopped. Raises `WrongIndexError` or `WrongDeploymentError` (another chain), `ChainUnavailableError`,
-        `IndexUnavailableError`, `FollowerBusyError`.
+        `MissingLogsError`, `IndexUnavailableError`, `FollowerBusyError`.
         """
         if not self._verified:
             self._index.migrate(self._lock_timeout_s)
@@ -101,6 +104,7 @@ class Follower:
         with self._writing():
             self._writer.clear()
             self._verified = False
+            self._compared_at = None
             return self._sync(progress)
 
     def run(self, stop: threading.Event, poll_s: float = 0.5) -> None:
@@ -187,6 +191,10 @@ class Follower:
                     backfill.start_process()
         if tally.events > _ANALYSED_EVENTS:
             analyse(self._index.engine)
+        if self._compared_at is None or (written and time.monotonic() - self._compared_at > _COMPARE_INTERVAL_S):
+            self._compared_at = None
+            compare_counters(self._rpc, self._manifest, self._index.engine, cursor)
+            self._compared_at = time.monotonic()
         if not written and time.monotonic() - self._status_recorded_at > _STATUS_INTERVAL_S:
             self._writer.record_status(cursor, status)
             self._status_recorded_at = time.monotonic()

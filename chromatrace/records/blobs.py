@@ -27,10 +27,13 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.records.errors import ContentCorruptError, VaultAccessError, VaultUnavailableError
 from chromatrace.records.sealing import ByteSource
 from chromatrace.storage.files import UNFINISHED, write_whole
+from chromatrace.storage.lock import ProcessLock
 
 if TYPE_CHECKING:
     from minio import Minio
 
+_LOCK = ".lock"
+"""File in the folder of a vault that serialises its replacements."""
 _PART = 16 * 1024 * 1024
 """Part size of S3 uploads in bytes, held in memory; an object has at most 10,000 parts."""
 _MAX_SMALL = 4 * 1024 * 1024
@@ -52,8 +55,11 @@ class Blobs(Protocol):
     def open(self, name: str) -> Any:
         """Return a context with a `ByteSource` of the blob, or None if it does not exist."""
 
-    def names(self, prefix: str) -> list[str]:
-        """Return the names in the folder `prefix` (with a trailing slash), sorted."""
+    def replace(self, name: str, old: bytes | None, new: bytes) -> bool:
+        """Replace a small blob atomically if its content is `old` (None: it does not exist); return whether it was."""
+
+    def walk(self, prefix: str) -> Iterator[str]:
+        """Yield all names that start with the folder `prefix` (with a trailing slash), sorted."""
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete blobs in this order; missing ones are ignored."""
@@ -102,14 +108,26 @@ class FolderBlobs:
                     raise _not_stored_here(name, "is not a regular file")
                 yield file
 
-    def names(self, prefix: str) -> list[str]:
+    def replace(self, name: str, old: bytes | None, new: bytes) -> bool:
+        """See `Blobs`."""
+        with disk_errors(), ProcessLock(self.folder / _LOCK):
+            if self.read(name) != old:
+                return False
+            self.write(name, [new])
+        return True
+
+    def walk(self, prefix: str) -> Iterator[str]:
         """See `Blobs`."""
         with disk_errors():
             try:
-                items = list(os.scandir(self.folder / prefix))
+                items = sorted(os.scandir(self.folder / prefix), key=lambda item: item.name)
             except FileNotFoundError:
-                return []
-        return sorted(prefix + item.name for item in items if item.is_file() and not item.name.startswith(UNFINISHED))
+                return
+        for item in items:
+            if item.is_dir(follow_symlinks=False):
+                yield from self.walk(f"{prefix}{item.name}/")
+            elif item.is_file() and not item.name.startswith(UNFINISHED):
+                yield prefix + item.name
 
     def delete(self, names: Iterable[str]) -> None:
         """See `Blobs`."""
@@ -142,9 +160,12 @@ class S3Blobs:
             self._client.put_object(
                 self._bucket, self._prefix + name, cast(BinaryIO, stream), -1, part_size=_PART, num_parallel_uploads=1
             )
+        self._require_stored(name, stream.digest.digest())
+
+    def _require_stored(self, name: str, digest: bytes) -> None:
         with self.open(name) as source:
             stored = None if source is None else _digest(source)
-        if stored != stream.digest.digest():
+        if stored != digest:
             problem = "has other bytes" if stored else "does not have it"
             raise VaultUnavailableError(
                 f"{self._endpoint} confirmed the upload of {name}, but {problem}",
@@ -178,11 +199,48 @@ class S3Blobs:
             response.close()
             response.release_conn()
 
-    def names(self, prefix: str) -> list[str]:
+    def replace(self, name: str, old: bytes | None, new: bytes) -> bool:
+        """See `Blobs`. The server must support conditional writes (`If-Match`)."""
+        from minio.error import S3Error
+
+        with self._errors():
+            condition: dict[str, str | list[str] | tuple[str]] = {"If-None-Match": "*"}
+            if old is not None:
+                etag = self._etag(name, old)
+                if etag is None:
+                    return False
+                condition = {"If-Match": etag}
+            try:
+                self._client._put_object(self._bucket, self._prefix + name, new, condition)
+            except S3Error as error:
+                if error.code in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"):
+                    return False
+                raise
+        self._require_stored(name, hashlib.sha256(new).digest())
+        return True
+
+    def _etag(self, name: str, content: bytes) -> str | None:
+        """Return the entity tag of an object if it has this content, otherwise None."""
+        from minio.error import S3Error
+
+        try:
+            response = self._client.get_object(self._bucket, self._prefix + name)
+        except S3Error as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
+        try:
+            tag = response.headers.get("ETag")
+            return tag if _small(name, _Download(self, response)) == content else None
+        finally:
+            response.close()
+            response.release_conn()
+
+    def walk(self, prefix: str) -> Iterator[str]:
         """See `Blobs`."""
         with self._errors():
-            items = self._client.list_objects(self._bucket, prefix=self._prefix + prefix)
-            return sorted(str(item.object_name).removeprefix(self._prefix) for item in items if not item.is_dir)
+            for item in self._client.list_objects(self._bucket, prefix=self._prefix + prefix, recursive=True):
+                yield str(item.object_name).removeprefix(self._prefix)
 
     def delete(self, names: Iterable[str]) -> None:
         """See `Blobs`."""

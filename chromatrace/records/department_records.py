@@ -6,19 +6,22 @@ The caller supplies the index (`RecordIndex`) and the chain (`RecordAppender`).
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from chromatrace.domain.errors import NotFound
+from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.domain.identifiers import DepartmentId
 from chromatrace.domain.ledger_entries import LedgerEntry, RecordId, SubjectId, kind_hash, pack, subject_id
 from chromatrace.domain.record_kinds import FieldType, RecordKind
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument
 from chromatrace.records.errors import (
+    ContentCorruptError,
+    ContentNotFoundError,
     InvalidRecordError,
     KeyMissingError,
     ProductNotFoundError,
@@ -26,10 +29,12 @@ from chromatrace.records.errors import (
     RecordNotReadableError,
     RecordRepeatedError,
 )
+from chromatrace.records.key_ring import KeyRing
+from chromatrace.records.manifest import Content, Manifest, Purpose, Scope
 from chromatrace.records.preparation import Ledger, PreparedRecord, prepare
-from chromatrace.records.reader_key import Reader, ReaderKey
+from chromatrace.records.reader_key import WHOLE_ORGANISATION, Reader, ReaderIdentity, ReaderKey
 from chromatrace.records.sealing import ByteSource
-from chromatrace.records.vault import SealedContent, Vault
+from chromatrace.records.vault import Vault
 
 
 class RecordSnapshot(Protocol):
@@ -46,6 +51,9 @@ class RecordSnapshot(Protocol):
 
     def records_in(self, tx_hash: bytes) -> Sequence[Any]:
         """Return the entries that a transaction appended."""
+
+    def department(self, department_id: bytes) -> Any | None:
+        """Return a department, or None if it is not open."""
 
     def subjects_of_record(self, record: RecordId, department: bytes) -> Sequence[SubjectId]:
         """See `Ledger`."""
@@ -108,6 +116,7 @@ class DepartmentRecords:
     """The records of an organisation's departments.
 
     organisation  its number on the chain
+    keys          the reader keys that encrypt and decrypt documents
     """
 
     def __init__(
@@ -116,10 +125,11 @@ class DepartmentRecords:
         index: RecordIndex,
         appender: RecordAppender,
         vault: Vault,
+        keys: KeyRing,
         organisation: int | None = None,
     ) -> None:
         self.catalogue = catalogue
-        self._index, self._appender, self._vault = index, appender, vault
+        self._index, self._appender, self._vault, self._keys = index, appender, vault, keys
         self._organisation = organisation
         self.ledger: Ledger = _OrganisationLedger(index, organisation)
 
@@ -140,7 +150,10 @@ class DepartmentRecords:
         self._appender.check(self.department_of(kind).id, kind_hash(kind.schema), probe.to_bytes())
 
     def document(self, kind: RecordKind, members: object, files: Mapping[str, Path]) -> RecordDocument:
-        """Return the valid document with `files` attached to their fields; other files that it names must be stored."""
+        """Return the valid document with `files` attached.
+
+        The department must have uploaded the other files that it names.
+        """
         value = dict(members) if isinstance(members, Mapping) else members
         for name, path in files.items():
             field = kind.field(name)
@@ -151,8 +164,13 @@ class DepartmentRecords:
         document = RecordDocument.new(kind, value)
         for field in kind.fields:
             digest = document.fields.get(field.name) if field.type is FieldType.FILE else None
-            if digest and field.name not in files and bytes.fromhex(digest[2:]) not in self._vault:
-                raise InvalidRecordError("the file is not in the vault", field=f"/{field.name}", hint="attach it")
+            if digest and field.name not in files:
+                try:
+                    self._uploaded(kind, bytes.fromhex(digest[2:]))
+                except ContentNotFoundError as error:
+                    raise InvalidRecordError(
+                        error.message, field=f"/{field.name}", hint="upload or attach the file first"
+                    ) from error
         return document
 
     def prepare(self, document: RecordDocument, ledger: Ledger | None = None) -> PreparedRecord:
@@ -162,18 +180,26 @@ class DepartmentRecords:
     def add(self, prepared: Sequence[PreparedRecord], readers: Sequence[Reader], files: Mapping[str, Path]) -> str:
         """Store and append records of one kind in one transaction, and return its hash.
 
+        readers  further readers besides the department and the recovery key of its organisation
+
         Nothing is stored if the contract would reject the append.
         """
         kind = prepared[0].document.kind
-        department = self.department_of(kind).id
+        department = self.department_of(kind)
         packed = pack(entry for record in prepared for entry in record.entries)
-        self._appender.check(department, prepared[0].kind, packed)
+        self._require_departments(readers)
+        self._appender.check(department.id, prepared[0].kind, packed)
+        identity = _identity(department)
+        keys, everyone = list(self._keys.keys(identity)), [*self._keys.readers(identity), *readers]
         for path in files.values():
             with path.open("rb") as file:
-                self._vault.put(file, readers)
+                self._vault.upload(file, keys[0])
         for record in prepared:
-            self._vault.put(io.BytesIO(record.document.to_bytes()), readers)
-        return self._appender.append(department, prepared[0].kind, packed)
+            document = record.document
+            attached = [self._vault.uploaded(digest, keys) for digest in dict.fromkeys(document.files)]
+            scope = Scope(identity, document.record, document.digest)
+            self._vault.put(scope, document.to_bytes(), attached, everyone, keys)
+        return self._appender.append(department.id, prepared[0].kind, packed)
 
     def repeats_in(self, tx: str) -> frozenset[RecordId]:
         """Return the records that this transaction only repeated. The index must have its block."""
@@ -244,53 +270,119 @@ class DepartmentRecords:
             entries = snapshot.record(entry.record)
         return tuple(other for other in entries if other.repeat and other.department == entry.department)
 
-    def grant(self, entry: Any, by: ReaderKey, to: Sequence[Reader], revoked: Sequence[str] = ()) -> tuple[str, ...]:
-        """Grant and revoke access to the document of an entry and its files, and return the names of its readers.
+    def readers(self, entry: Any, keys: Iterable[ReaderKey] | None = None) -> tuple[Reader, ...]:
+        """Return the readers of a record. Raises as `Vault.open`."""
+        scope = self._scope(entry)
+        return self._vault.open(scope, self._keys.candidates(scope.identity) if keys is None else keys)[0].readers
 
-        by  key of a reader of the document
+    def grant(
+        self,
+        entry: Any,
+        to: Sequence[Reader],
+        revoked: Sequence[str] = (),
+        *,
+        keys: Sequence[ReaderKey] | None = None,
+        rotate: bool = False,
+    ) -> tuple[Reader, ...]:
+        """Grant and revoke access to a record, its document and files, in one step, and return its readers.
 
-        Raises `KeyMissingError`, and as `Vault.grant` and `Vault.revoke`.
+        revoked  fingerprints of keys
+        keys     keys of the record's department; default: those of the key ring
+
+        Raises as `read` and `Vault.change_readers`.
         """
-        document = self.read(entry, [by])
-        if document is None:
-            raise KeyMissingError(f"the key of {by.name!r} does not decrypt the document", field="as")
-        for digest in (entry.digest, *document.files):
-            for reader in to:
-                self._vault.grant(digest, by, reader)
-            for name in revoked:
-                self._vault.revoke(digest, name)
-        return tuple(reader.name for reader in self._vault.content(entry.digest).readers)
+        scope = self._scope(entry)
+        used = list(self._keys.keys(scope.identity) if keys is None else keys)
+        self._require_departments(to)
+        if self.read(entry, used) is None:
+            raise KeyMissingError(
+                f"no available key of {scope.identity} decrypts the record",
+                field="as",
+                hint="only the record's own department can change its readers",
+            )
+        return self._vault.change_readers(scope, used, to, revoked, rotate=rotate).readers
 
-    def file(self, document: RecordDocument, field: str, keys: Sequence[ReaderKey]) -> tuple[int, Iterator[bytes]]:
-        """Return the size and the chunks of the file that a field names. Raises `InvalidRecordError` and as `read`."""
-        definition = document.kind.field(field)
-        value = document.fields.get(field) if definition is not None and definition.type is FieldType.FILE else None
+    def file(self, entry: Any, field: str, keys: Iterable[ReaderKey] | None = None) -> Content:
+        """Return the file that a field of a record names. Raises `InvalidRecordError`, and as `read`."""
+        opened = self._open(entry, keys)
+        definition = opened.document.kind.field(field)
+        value = None
+        if definition is not None and definition.type is FieldType.FILE:
+            value = opened.document.fields.get(field)
         if value is None:
             raise InvalidRecordError(f"the record has no file {field!r}", field=f"/{field}")
         digest = bytes.fromhex(value[2:])
-        return self._vault.content(digest).size, self._vault.read_by_any(digest, keys)
+        content = opened.manifest.content(Purpose.FILE, digest)
+        if content is None:
+            raise ContentCorruptError(f"the manifest of the record lacks its file 0x{digest.hex()}", field="digest")
+        return content
 
-    def store(self, source: ByteSource, readers: Sequence[Reader]) -> SealedContent:
-        """Store a file for a later record."""
-        return self._vault.put(source, readers)
+    def content(self, content: Content) -> Iterator[bytes]:
+        """Yield a file in chunks; see `Vault.read`."""
+        return self._vault.read(content)
 
-    def read(self, entry: Any, keys: Sequence[ReaderKey]) -> RecordDocument | None:
-        """Return the document of an entry with the first of these keys that decrypts it, or None.
+    def upload(self, source: ByteSource, kind: RecordKind) -> Content:
+        """Store a file for a later record of this kind."""
+        return self._vault.upload(source, self._keys.current(_identity(self.department_of(kind))))
+
+    def read(self, entry: Any, keys: Iterable[ReaderKey] | None = None) -> RecordDocument | None:
+        """Return the document of an entry, or None if none of the keys (default: the key ring) decrypts it.
 
         Raises `ContentNotFoundError`, `ContentCorruptError`, and `RecordMismatchError` if it belongs to another record.
         """
-        for key in keys:
-            try:
-                data = self._vault.read_whole(entry.digest, key, MAX_DOCUMENT)
-            except KeyMissingError:
+        try:
+            return self._open(entry, keys).document
+        except KeyMissingError:
+            return None
+
+    def _open(self, entry: Any, keys: Iterable[ReaderKey] | None) -> _OpenRecord:
+        scope = self._scope(entry)
+        manifest, _ = self._vault.open(scope, self._keys.candidates(scope.identity) if keys is None else keys)
+        content = manifest.content(Purpose.DOCUMENT, scope.digest)
+        if content is None or content.size > MAX_DOCUMENT:
+            raise ContentCorruptError("the manifest of the record lacks its document", field="digest")
+        document = RecordDocument.from_bytes(b"".join(self._vault.read(content)), self.catalogue)
+        if document.record != entry.record or kind_hash(document.kind.schema) != entry.kind:
+            raise RecordMismatchError(
+                f"the entry (transaction 0x{entry.appended.tx_hash.hex()}) refers to the document of "
+                f"another record, {document.kind.title.lower()} {document.key!r}",
+                field="digest",
+                hint=f"it was appended by {entry.by} with other software",
+            )
+        return _OpenRecord(manifest, document)
+
+    def _scope(self, entry: Any) -> Scope:
+        with self._index.snapshot() as snapshot:
+            department = snapshot.department(entry.department)
+        if department is None:
+            raise NotFound(f"department 0x{entry.department.hex()} is not open", field="department")
+        return Scope(_identity(department), entry.record, entry.digest)
+
+    def _uploaded(self, kind: RecordKind, digest: bytes) -> Content:
+        return self._vault.uploaded(digest, self._keys.keys(_identity(self.department_of(kind))))
+
+    def _require_departments(self, readers: Sequence[Reader]) -> None:
+        """Raise `InvalidInput` for a reader whose department its organisation has not opened on the chain."""
+        for reader in readers:
+            organisation, department = reader.identity
+            if department == WHOLE_ORGANISATION:
                 continue
-            document = RecordDocument.from_bytes(data, self.catalogue)
-            if document.record != entry.record or kind_hash(document.kind.schema) != entry.kind:
-                raise RecordMismatchError(
-                    f"the entry (transaction 0x{entry.appended.tx_hash.hex()}) refers to the document of "
-                    f"another record, {document.kind.title.lower()} {document.key!r}",
-                    field="digest",
-                    hint=f"it was appended by {entry.by} with other software",
+            with self._index.snapshot() as snapshot:
+                known = snapshot.department(department)
+            if known is None or known.organisation != organisation:
+                raise InvalidInput(
+                    f"organisation {organisation} has no department 0x{department.hex()}",
+                    field="reader",
+                    hint="the reader's text names a department that is not on this chain",
                 )
-            return document
-        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenRecord:
+    manifest: Manifest
+    document: RecordDocument
+
+
+def _identity(department: Any) -> ReaderIdentity:
+    """Return the reader identity of a `DepartmentView`."""
+    return ReaderIdentity(department.organisation, DepartmentId(department.id))

@@ -5,9 +5,10 @@ InvalidInput
     ├── UnknownSchemaError          the plant does not define this kind or version
     └── UnknownPrecedingError       the preceding record does not exist, or is about another product
 Conflict
-└── RecordExistsError               a record of this kind and key exists
-    ├── RecordPendingError          the record is submitted, but the index does not have its block yet
-    └── RecordRepeatedError         another writer recorded the same key first at the same time
+├── RecordExistsError               a record of this kind and key exists
+│   ├── RecordPendingError          the record is submitted, but the index does not have its block yet
+│   └── RecordRepeatedError         another writer recorded the same key first at the same time
+└── ReaderExistsError               another key of the same identity reads the record; rotate explicitly
 NotAuthorised
 ├── RecordNotReadableError          the record does not exist, or the caller may not read it; not disclosed which
 └── KeyMissingError                 no key of this reader decrypts the document
@@ -66,6 +67,17 @@ class RecordRepeatedError(RecordExistsError):
             f"another writer recorded {key!r} first; transaction {tx} is a repeat without effect",
             field=field,
             hint="see `chromatrace record show`; append differing data under another key",
+        )
+
+
+class ReaderExistsError(Conflict):
+    """Another key of the same identity reads the record already."""
+
+    def __init__(self, name: str, fingerprint: str) -> None:
+        super().__init__(
+            f"{name!r} already reads this record with another key, {fingerprint}",
+            field="reader",
+            hint="request a rotation if the new key replaces that one",
         )
 
 

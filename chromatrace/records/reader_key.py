@@ -1,149 +1,194 @@
-"""X25519 keys of readers (departments or organisations), to which the keys of documents are wrapped.
+"""Readers of documents and their keys.
 
-Keys are wrapped with HPKE (RFC 9180, base mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM). Its `info`
-contains the document and the reader, so a wrapped key is valid for these only.
+A reader is a department of an organisation, or an organisation as a whole, with one key:
+
+    identity     number of the organisation and id of the department on the chain
+    public       Ed25519 public key; its fingerprint distinguishes the keys of an identity
+    name         label for people; it identifies nothing
+    proof        Ed25519 signature over identity, public key and name, by the key itself
+
+Only the holder of the private key can create the proof, so an invented key cannot become a reader. age encrypts to the
+X25519 key that corresponds to the Ed25519 key: RFC 7748, section 4.1, gives the map between the curves. The security of
+one key pair for both is analysed in E. Thormarker, "On using the same key pair for Ed25519 and an X25519 based KEM"
+(2021).
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hpke, serialization
+import pyrage
+from bech32 import bech32_encode, convertbits
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.records.errors import KeyMissingError
-from chromatrace.storage.files import write_once
+from chromatrace.domain.identifiers import DepartmentId, OrganisationId
 
-_SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
-_CONTEXT = b"chromatrace.vault/1"
-_PUBLIC = re.compile(r"x25519:[0-9a-f]{64}")
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+WHOLE_ORGANISATION = DepartmentId(bytes(32))
+"""Department of a reader that is an organisation as a whole, such as an auditor or a recovery key."""
+MAX_NAME = 64
+"""Maximum length of a reader's name in characters."""
+
+_TEXT = re.compile(
+    r"(?P<name>.+)=(?P<organisation>[1-9][0-9]{0,14})/0x(?P<department>[0-9a-f]{64})"
+    r"/ed25519:(?P<public>[0-9a-f]{64})/(?P<proof>[0-9a-f]{128})",
+    re.ASCII | re.DOTALL,
+)
+_CONTEXT = b"chromatrace.reader/1"
+_P = 2**255 - 19
 
 
-@dataclass(frozen=True, slots=True)
+class ReaderIdentity(NamedTuple):
+    """A department of an organisation, by their ids on the chain."""
+
+    organisation: OrganisationId
+    department: DepartmentId
+
+    def __str__(self) -> str:
+        if self.department == WHOLE_ORGANISATION:
+            return f"organisation {self.organisation}"
+        return f"department 0x{self.department.hex()} of organisation {self.organisation}"
+
+
+@dataclass(frozen=True)
 class Reader:
-    """A reader of documents: a name, such as that of a department, and a public key."""
+    """A reader whose key has proven its possession. Raises `InvalidInput` for an invalid name, key or proof."""
 
+    identity: ReaderIdentity
     name: str
     public: bytes
+    proof: bytes
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise InvalidInput("expected a reader's name of 1 to 64 characters", field="reader")
-        if len(self.public) != 32:
-            raise InvalidInput("expected a public key of 32 bytes", field="reader")
+        require_name(self.name)
+        try:
+            X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(_montgomery(self.public)))
+        except ValueError as error:  # a point of low order: anyone can decrypt, and signatures prove nothing
+            raise InvalidInput(f"the public key of {self.name!r} is not valid", field="reader") from error
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(
+                self.proof, _signed(self.identity, self.public, self.name)
+            )
+        except (InvalidSignature, ValueError) as error:
+            raise InvalidInput(
+                f"the reader {self.name!r} does not prove that it holds its key",
+                field="reader",
+                hint="pass the text exactly as `chromatrace key reader` prints it",
+            ) from error
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Parse `NAME=x25519:…`."""
-        name, _, public = text.rpartition("=")
-        if not name or not _PUBLIC.fullmatch(public):
+    def parse(cls, text: object) -> Self:
+        """Parse the text that `chromatrace key reader` prints: `NAME=ORGANISATION/DEPARTMENT/ed25519:…/PROOF`."""
+        match = _TEXT.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
             raise InvalidInput(
-                f"expected NAME=x25519:… with 64 hexadecimal digits, got {text[:80]!r}",
+                f"expected NAME=ORGANISATION/DEPARTMENT/ed25519:…/PROOF, got {text!r:.80}",
                 field="reader",
                 hint="`chromatrace key reader` prints it",
             )
-        return cls(name, bytes.fromhex(public.removeprefix("x25519:")))
+        department = DepartmentId(bytes.fromhex(match["department"]))
+        identity = ReaderIdentity(OrganisationId(int(match["organisation"])), department)
+        return cls(identity, match["name"], bytes.fromhex(match["public"]), bytes.fromhex(match["proof"]))
 
     def __str__(self) -> str:
-        return f"{self.name}=x25519:{self.public.hex()}"
+        organisation, department = self.identity
+        return f"{self.name}={organisation}/0x{department.hex()}/ed25519:{self.public.hex()}/{self.proof.hex()}"
 
-    def wrap(self, key: bytes, digest: bytes) -> bytes:
-        """Wrap a document's key for this reader."""
-        try:
-            public = X25519PublicKey.from_public_bytes(self.public)
-            return _SUITE.encrypt(key, public, info=_info(self.name, digest))
-        except ValueError as error:
-            raise InvalidInput(f"the public key of {self.name!r} is not valid: {error}", field="reader") from error
+    def as_dict(self) -> dict[str, Any]:
+        """Return the reader as JSON, for the command line and the HTTP interface."""
+        organisation, department = self.identity
+        return {
+            "name": self.name,
+            "organisation": organisation,
+            "department": None if department == WHOLE_ORGANISATION else f"0x{department.hex()}",
+            "fingerprint": self.fingerprint,
+            "reader": str(self),
+        }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """First 16 bytes of the SHA-256 of the public key, in hexadecimal digits."""
+        return hashlib.sha256(self.public).hexdigest()[:32]
+
+    @cached_property
+    def recipient(self) -> pyrage.x25519.Recipient:
+        """The key that age encrypts to, `age1…`."""
+        return pyrage.x25519.Recipient.from_str(_bech32("age", _montgomery(self.public)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReaderKey:
     """The private key of a reader."""
 
+    identity: ReaderIdentity
     name: str
-    private: X25519PrivateKey
+    private: Ed25519PrivateKey
 
     @classmethod
-    def generate(cls, name: str) -> Self:
+    def generate(cls, identity: ReaderIdentity, name: str) -> Self:
         """Generate a key."""
-        key = cls(name, X25519PrivateKey.generate())
-        key.reader  # noqa: B018 - rejects an invalid name
-        return key
+        require_name(name)
+        return cls(identity, name, Ed25519PrivateKey.generate())
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The public part, with the proof of possession."""
+        public = self.private.public_key().public_bytes_raw()
+        proof = self.private.sign(_signed(self.identity, public, self.name))
+        return Reader(self.identity, self.name, public, proof)
 
     @property
-    def reader(self) -> Reader:
-        """Name and public key."""
-        return Reader(self.name, self.private.public_key().public_bytes_raw())
+    def fingerprint(self) -> str:
+        """See `Reader`."""
+        return self.reader.fingerprint
 
-    def unwrap(self, wrapped: bytes, digest: bytes) -> bytes:
-        """Unwrap a document's key. Raises `KeyMissingError`."""
-        try:
-            return _SUITE.decrypt(wrapped, self.private, info=_info(self.name, digest))
-        except (InvalidTag, ValueError) as error:
-            raise KeyMissingError(
-                f"this key of {self.name!r} does not decrypt the document",
-                field="reader",
-                hint="the key may have been replaced since",
-            ) from error
+    @property
+    def age_identity(self) -> str:
+        """The private key in the form of the program age, `AGE-SECRET-KEY-1…`."""
+        return _bech32("age-secret-key-", hashlib.sha512(self.private.private_bytes_raw()).digest()[:32]).upper()
 
-    def save(self, path: Path, password: str | None = None) -> None:
-        """Write the key as PKCS #8, encrypted if a password is given. Raises `InvalidInput` if the file exists."""
-        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
-        if password:
-            encryption = serialization.BestAvailableEncryption(password.encode())
-        pem = self.private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-        try:
-            write_once(path, pem)
-        except FileExistsError as error:
-            raise InvalidInput(
-                f"{path} already exists", field="output", hint="keep the old key; a lost key cannot be recovered"
-            ) from error
+    @cached_property
+    def identity_key(self) -> pyrage.x25519.Identity:
+        """The key that age decrypts with."""
+        return pyrage.x25519.Identity.from_str(self.age_identity)
 
-    @classmethod
-    def load(cls, path: Path, name: str, password: str | None = None) -> Self:
-        """Read a key that `save` wrote. Raises `InvalidInput`, and `KeyMissingError` if the file does not exist."""
-        try:
-            key = serialization.load_pem_private_key(path.read_bytes(), password.encode() if password else None)
-        except FileNotFoundError as error:
-            raise KeyMissingError(
-                f"no reader key of {name!r}", field="reader", hint="create one with `chromatrace key reader`"
-            ) from error
-        except (ValueError, TypeError) as error:
-            raise InvalidInput(f"{path} is not a key, or the password is wrong: {error}", field="reader") from error
-        if not isinstance(key, X25519PrivateKey):
-            raise InvalidInput(f"{path} is not an X25519 key", field="reader")
-        return cls(name, key)
+    def secret(self, purpose: bytes) -> bytes:
+        """Return 32 bytes that only the holder of this key can derive."""
+        return hashlib.blake2b(purpose, key=self.private.private_bytes_raw(), digest_size=32).digest()
 
 
-class KeyRing:
-    """The private reader keys in a folder, optionally encrypted with one password."""
-
-    def __init__(self, folder: Path, password: str | None = None) -> None:
-        self._folder, self._password = folder, password
-
-    def path(self, name: str) -> Path:
-        """Return the path of a reader's key. Raises `InvalidInput`."""
-        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-        if not plain:
-            raise InvalidInput("a reader's name must contain a letter or digit", field="reader")
-        return self._folder / f"{plain}.pem"
-
-    def key(self, name: str) -> ReaderKey:
-        """Load the key of a reader. Raises `KeyMissingError`."""
-        return ReaderKey.load(self.path(name), name, self._password)
-
-    def make(self, name: str) -> tuple[ReaderKey, Path]:
-        """Generate and save a key. Raises `InvalidInput` if the reader has one."""
-        key = ReaderKey.generate(name)
-        key.save(self.path(name), self._password)
-        return key, self.path(name)
+def require_name(name: object) -> None:
+    """Raise `InvalidInput` unless `name` is a label of 1 to 64 characters in any script."""
+    if (
+        not isinstance(name, str)
+        or not 1 <= len(name) <= MAX_NAME
+        or any(unicodedata.category(character) in ("Cc", "Cs") for character in name)
+    ):
+        raise InvalidInput(
+            f"expected a name of 1 to {MAX_NAME} characters without control characters, got {name!r:.80}",
+            field="reader",
+        )
 
 
-def _info(name: str, digest: bytes) -> bytes:
-    return _CONTEXT + digest + name.encode()
+def _signed(identity: ReaderIdentity, public: bytes, name: str) -> bytes:
+    organisation, department = identity
+    return _CONTEXT + organisation.to_bytes(8, "big") + department + public + name.encode()
+
+
+def _montgomery(public: bytes) -> bytes:
+    """Return the X25519 public key of an Ed25519 public key: u = (1 + y) / (1 - y)."""
+    y = int.from_bytes(public, "little") & ((1 << 255) - 1)
+    return ((1 + y) * pow(1 - y, _P - 2, _P) % _P).to_bytes(32, "little")
+
+
+def _bech32(prefix: str, data: bytes) -> str:
+    words = convertbits(data, 8, 5)
+    assert words is not None
+    return bech32_encode(prefix, words)

@@ -1,31 +1,27 @@
-"""Authenticated encryption of a stream in chunks, for files of any size in constant memory.
+"""Encryption of streams with age (age-encryption.org/v1), for files of any size in constant memory.
 
-    header   "CTV1" ‖ 7 random bytes
-    chunk    AES-256-GCM of up to 256 KiB under nonce = 7 random bytes ‖ counter (4 bytes) ‖ last (1 byte: 0 or 1)
+Each stream is encrypted to a new X25519 identity, which the vault's manifest stores for its readers. age authenticates
+the header and each chunk of 64 KiB, so changed, swapped, repeated or missing bytes are detected.
 
-Each chunk authenticates the header. Counter and `last` are part of the nonce (the STREAM construction of Hoang,
-Reyhanitabar, Rogaway and Vizár 2015), so changed, swapped, repeated or missing chunks and truncated streams are
-rejected. Each stream needs a new key.
+pyrage pushes its output into a writer. A thread turns this into an iterator, because an HTTP response and an S3 upload
+pull their bytes. ADR 0010 has the measurements.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+import pyrage
 
-from chromatrace.domain.errors import InvalidInput
 from chromatrace.records.errors import ContentCorruptError
 
-KEY_SIZE = 32
 CHUNK = 256 * 1024
-_MAGIC = b"CTV1"
-_PREFIX = 7
-_TAG = 16
-_MAX_CHUNKS = 1 << 32
+"""Bytes per item of an output stream."""
+_QUEUED = 4
 
 
 class ByteSource(Protocol):
@@ -35,58 +31,112 @@ class ByteSource(Protocol):
         """Return at most `size` bytes; empty at the end."""
 
 
-def seal(source: ByteSource, key: bytes) -> Iterator[bytes]:
-    """Yield the encrypted stream in chunks."""
-    cipher = AESGCM(key)
-    prefix = secrets.token_bytes(_PREFIX)
-    header = _MAGIC + prefix
-    yield header
-    chunk = _fill(source, CHUNK)
-    for counter in range(_MAX_CHUNKS):
-        following = _fill(source, CHUNK)
-        yield cipher.encrypt(_nonce(prefix, counter, last=not following), chunk, header)
-        if not following:
-            return
-        chunk = following
-    raise InvalidInput(f"the document exceeds the maximum of {_MAX_CHUNKS * CHUNK:,} bytes", field="document")
+def new_identity() -> str:
+    """Return a new age identity, `AGE-SECRET-KEY-1…`."""
+    return str(pyrage.x25519.Identity.generate())
 
 
-def unseal(sealed: BinaryIO, key: bytes) -> Iterator[bytes]:
+def seal(source: ByteSource, identity: str) -> Iterator[bytes]:
+    """Yield the age file that `identity` decrypts, in chunks. Raises the errors of `source`."""
+    recipient = pyrage.x25519.Identity.from_str(identity).to_public()
+    return _stream(source, lambda reader, writer: pyrage.encrypt_io(reader, writer, [recipient]))
+
+
+def unseal(sealed: ByteSource, identity: str) -> Iterator[bytes]:
     """Yield the plaintext in authenticated chunks. After a `ContentCorruptError`, only a prefix was yielded."""
-    cipher = AESGCM(key)
-    header = _fill(sealed, len(_MAGIC) + _PREFIX)
-    if len(header) != len(_MAGIC) + _PREFIX or not header.startswith(_MAGIC):
-        raise ContentCorruptError("the stored bytes do not have the header of a sealed document", field="digest")
-    prefix = header[len(_MAGIC) :]
-    chunk = _fill(sealed, CHUNK + _TAG)
-    counter = 0
-    while True:
-        following = _fill(sealed, CHUNK + _TAG)
+    key = pyrage.x25519.Identity.from_str(identity)
+    try:
+        yield from _stream(sealed, lambda reader, writer: pyrage.decrypt_io(reader, writer, [key]))
+    except _AgeError as error:
+        raise ContentCorruptError(
+            f"the stored bytes have changed or are truncated ({error})",
+            field="digest",
+            hint="restore the file from a copy",
+        ) from error
+
+
+class _AgeError(Exception):
+    """age rejected its input."""
+
+
+class _Stopped(Exception):
+    """The consumer of a stream has stopped reading it."""
+
+
+def _stream(source: ByteSource, run: Callable[[Any, Any], None]) -> Iterator[bytes]:
+    """Yield what `run(reader, writer)` writes while it runs in a thread. Raises `_AgeError` and errors of `source`."""
+    reader, writer = _Reader(source), _Writer()
+
+    def work() -> None:
         try:
-            yield cipher.decrypt(_nonce(prefix, counter, last=not following), chunk, header)
-        except InvalidTag as error:
-            raise ContentCorruptError(
-                f"the stored bytes have changed or are truncated, at or after byte {counter * CHUNK:,}",
-                field="digest",
-                hint="restore the file from a copy",
-            ) from error
-        if not following:
-            return
-        chunk, counter = following, counter + 1
+            run(reader, writer)
+            writer.flush_last()
+            writer.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again in the consuming thread
+            # pyrage raises `DecryptError` for the header and `OSError` for a chunk.
+            with contextlib.suppress(_Stopped):
+                writer.put(reader.error or _AgeError(str(error)))
+
+    thread = threading.Thread(target=work, name="age", daemon=True)
+    thread.start()
+    try:
+        while (item := writer.items.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        writer.stop()
+        thread.join()
 
 
-def _nonce(prefix: bytes, counter: int, *, last: bool) -> bytes:
-    return prefix + counter.to_bytes(4, "big") + bytes([last])
+class _Reader:
+    """Passes on a source. Keeps its error, because pyrage raises another one instead."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self.error: BaseException | None = None
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._source.read(size)
+        except BaseException as error:
+            self.error = error
+            raise
 
 
-def _fill(source: ByteSource, size: int) -> bytes:
-    """Read `size` bytes, or fewer at the end."""
-    data = source.read(size)
-    if len(data) in (0, size):
-        return data
-    parts = [data]
-    missing = size - len(data)
-    while missing and (data := source.read(missing)):
-        parts.append(data)
-        missing -= len(data)
-    return b"".join(parts)
+class _Writer:
+    """Collects small writes into items of `CHUNK` bytes in a bounded queue."""
+
+    def __init__(self) -> None:
+        self.items: queue.Queue[bytes | BaseException | None] = queue.Queue(_QUEUED)
+        self._buffer = bytearray()
+        self._stopped = False
+
+    def write(self, data: bytes) -> int:
+        self._buffer += data
+        if len(self._buffer) >= CHUNK:
+            self.flush_last()
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: `flush_last` writes the rest."""
+
+    def flush_last(self) -> None:
+        if self._buffer:
+            self.put(bytes(self._buffer))
+            self._buffer.clear()
+
+    def put(self, item: bytes | BaseException | None) -> None:
+        if not self._stopped:
+            self.items.put(item)
+        if self._stopped:
+            raise _Stopped
+
+    def stop(self) -> None:
+        """Make the next `put` raise `_Stopped`, also one that waits for space."""
+        self._stopped = True
+        while True:
+            try:
+                self.items.get_nowait()
+            except queue.Empty:
+                return

@@ -1,305 +1,304 @@
-"""The vault: encrypted documents and files by the SHA-256 of their plaintext, each with its own key.
+"""The vault: encrypted documents and files of records, in a folder or an S3 bucket that several portals may share.
 
-Each `put` creates a seal, which consists of these blobs (see `blobs`):
+    contents/<xx>/<name>    a document or file as an age file (see `sealing`), under a random name
+    records/…  uploads/…    manifests: readers, and the keys of the contents (see `manifest`)
 
-    sealed/<seal>                          encrypted bytes (see `sealing`), under a random name
-    <digest>/<seal>.<reader>.key           the document's key, wrapped for one reader (see `reader_key`)
-    <digest>/<seal>.json                   manifest; written last: a document is complete or absent
+A content is written before the manifest that names it, and a change of readers replaces one manifest atomically: it is
+complete or has no effect. Two records that share a file share its encrypted bytes; each has its own readers.
 
-Each reader has a separate blob, so granting and revoking need no lock. Putting the same bytes again replaces the seal
-and keeps the readers of both.
-
-`revoke` only affects readers who have not read the document yet; others may have kept a copy.
+Revoking only affects readers who have not read the record yet; others may have kept a copy or the keys of its contents.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
-import re
+import io
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.records.blobs import Blobs, disk_errors, open_blobs
-from chromatrace.records.errors import ContentCorruptError, ContentNotFoundError, KeyMissingError, VaultUnavailableError
-from chromatrace.records.reader_key import Reader, ReaderKey
-from chromatrace.records.sealing import KEY_SIZE, ByteSource, seal, unseal
-from chromatrace.storage import strict_json
+from chromatrace.records.errors import (
+    ContentCorruptError,
+    ContentNotFoundError,
+    KeyMissingError,
+    ReaderExistsError,
+    VaultUnavailableError,
+)
+from chromatrace.records.manifest import (
+    FOLDER,
+    Content,
+    Manifest,
+    Purpose,
+    Scope,
+    manifest_name,
+    scope_of,
+    upload_name,
+)
+from chromatrace.records.reader_key import Reader, ReaderIdentity, ReaderKey
+from chromatrace.records.sealing import ByteSource, new_identity, seal, unseal
 from chromatrace.storage.files import deliver
 
-SCHEMA = "chromatrace.vault/2"
-_SEAL = re.compile(r"[0-9a-f]{32}")
 _TRIES = 20
 
 
-@dataclass(frozen=True, slots=True)
-class SealedContent:
-    """One seal of a document. `size` is in bytes; `readers` are sorted by name, each with its wrapped key."""
+@dataclass
+class RewrapReport:
+    """Progress of `Vault.rewrap`: numbers of manifests, and errors by blob name."""
 
-    digest: bytes
-    size: int
-    seal: str
-    sealed_digest: bytes
-    readers: tuple[Reader, ...]
-    wrapped: tuple[bytes, ...]
+    checked: int = 0
+    changed: int = 0
+    errors: list[tuple[str, ChromaTraceError]] = field(default_factory=list)
 
 
 class Vault:
-    """Encrypted documents in a folder or at an `s3://` URL, which any number of processes may share.
-
-    All methods raise `VaultUnavailableError` if the store does not respond.
-    """
+    """The encrypted contents of records. All methods raise `VaultUnavailableError` if the store does not respond."""
 
     def __init__(self, location: Path | str) -> None:
         self._blobs: Blobs = open_blobs(location)
 
-    def put(self, source: ByteSource, readers: Iterable[Reader]) -> SealedContent:
-        """Store `source` for these readers and the existing readers of the same bytes.
-
-        Reads the source once in chunks. If an error is raised, nothing is stored.
-        """
-        by_name = {reader.name: reader for reader in readers}
-        if not by_name:
-            raise InvalidInput("expected at least one reader", field="reader")
-        key, name = secrets.token_bytes(KEY_SIZE), secrets.token_hex(16)
-        plain, sealed = _HashingSource(source), hashlib.sha256()
-
-        def chunks() -> Iterator[bytes]:
-            for chunk in seal(plain, key):
-                sealed.update(chunk)
-                yield chunk
-
-        for reader in by_name.values():
-            reader.wrap(key, bytes(32))  # rejects an invalid public key before anything is stored
-        self._blobs.write(_sealed(name), chunks())
-        digest = plain.digest.digest()
-        old_seals = self._seals(digest)
-        for old in old_seals:
-            for reader in old.readers:
-                by_name.setdefault(reader.name, reader)
-        all_readers = tuple(sorted(by_name.values(), key=lambda reader: reader.name))
-        wrapped = tuple(reader.wrap(key, digest) for reader in all_readers)
-        content = SealedContent(digest, plain.size, name, sealed.digest(), all_readers, wrapped)
-        for reader, wrapped_key in zip(all_readers, wrapped, strict=True):
-            self._write_key(content, reader, wrapped_key)
-        value = {
-            "schema": SCHEMA,
-            "digest": "0x" + digest.hex(),
-            "size": content.size,
-            "seal": name,
-            "sealed_digest": "0x" + content.sealed_digest.hex(),
-        }
-        self._blobs.write(_manifest(digest, name), [json.dumps(value, indent=1).encode()])
-        for old in old_seals:
-            # A reader granted access to the old seal before its manifest is deleted gets the new one; `grant` retries
-            # after that.
-            self._blobs.delete([_manifest(digest, old.seal)])
-            keys = self._keys(digest, old.seal)
-            for reader, _ in (_read_reader(blob) for blob in map(self._blobs.read, keys) if blob is not None):
-                if reader.name not in by_name:
-                    self._write_key(content, reader, reader.wrap(key, digest))
-            self._blobs.delete([*keys, _sealed(old.seal)])
+    def upload(self, source: ByteSource, key: ReaderKey) -> Content:
+        """Store a file for a later record of the department that holds `key`. Reads the source once in chunks."""
+        content = self._store(source, Purpose.FILE)
+        name = upload_name(content.digest, key)
+        existing = self._upload(content.digest, key)
+        if existing is not None and self._is_intact(existing):
+            self._blobs.delete([_blob(content)])
+            return existing
+        manifest = Manifest(Scope(key.identity, None, content.digest), (key.reader,), (content,))
+        self._blobs.write(name, [manifest.seal()])
         return content
 
-    def content(self, digest: bytes) -> SealedContent:
-        """Return the metadata of a document. Raises `ContentNotFoundError`, `ContentCorruptError`."""
-        seals = self._seals(digest)
-        if not seals:
-            raise ContentNotFoundError(f"document 0x{digest.hex()} is not in the vault", field="digest")
-        return seals[-1]
+    def uploaded(self, digest: bytes, keys: Iterable[ReaderKey]) -> Content:
+        """Return a file that a holder of one of these keys uploaded. Raises `ContentNotFoundError`.
 
-    def read(self, digest: bytes, reader: ReaderKey) -> Iterator[bytes]:
-        """Yield the document in chunks. Raises `KeyMissingError`, `ContentNotFoundError`, `ContentCorruptError`.
-
-        The last chunk is yielded only if the whole document matches its digest; do not use the data before.
+        The error is the same whether others have stored the file or not.
         """
-        for _ in range(_TRIES):
-            content, key = self._opened(digest, reader)
-            with self._blobs.open(_sealed(content.seal)) as sealed:
-                if sealed is not None:
-                    yield from _checked(digest, unseal(sealed, key))
-                    return
-            if self._blobs.read(_manifest(digest, content.seal)) is not None:
-                break
-            # The seal was replaced by another `put`.
-        raise _missing(digest)
-
-    def read_by_any(self, digest: bytes, readers: Sequence[ReaderKey]) -> Iterator[bytes]:
-        """Like `read`, with the first of these keys that decrypts the document. Raises `KeyMissingError`."""
-        for reader in readers:
-            try:
-                self._opened(digest, reader)
-            except KeyMissingError:
-                continue
-            return self.read(digest, reader)
-        raise KeyMissingError(
-            "no available key decrypts the document", field="as", hint="ask a reader of the document for access"
+        for key in keys:
+            if (content := self._upload(digest, key)) is not None:
+                return content
+        raise ContentNotFoundError(
+            f"the department has not uploaded a file with digest 0x{digest.hex()}", field="digest"
         )
 
-    def read_whole(self, digest: bytes, reader: ReaderKey, max_size: int) -> bytes:
-        """Return a document of at most `max_size` bytes."""
-        if self.content(digest).size > max_size:
-            raise InvalidInput(
-                f"the document has more than {max_size:,} bytes", field="digest", hint="write it to a file"
-            )
-        return b"".join(self.read(digest, reader))
+    def put(
+        self,
+        scope: Scope,
+        document: bytes,
+        files: Sequence[Content],
+        readers: Sequence[Reader],
+        keys: Sequence[ReaderKey],
+    ) -> Manifest:
+        """Store the document of a record with its files, for these readers.
 
-    def extract(self, digest: bytes, reader: ReaderKey, target: Path) -> int:
-        """Write the document to `target` atomically after checking its digest, and return its size in bytes."""
-        chunks = self.read(digest, reader)
+        If it is stored already, add the readers. Raises `KeyMissingError` if none of `keys` decrypts it in that case.
+        """
+        if not readers:
+            raise InvalidInput("expected at least one reader", field="reader")
+        if hashlib.sha256(document).digest() != scope.digest:
+            raise InvalidInput("the document does not have the digest of the record", field="digest")
+        new, name = _sorted_readers(readers), manifest_name(scope)
+        by_identity = {reader.identity: reader for reader in new}
+        for reader in new:
+            if reader != by_identity[reader.identity]:
+                raise ReaderExistsError(reader.name, by_identity[reader.identity].fingerprint)
+        old = self._blobs.read(name)
+        if old is not None:
+            with contextlib.suppress(ContentCorruptError):  # replace it
+                existing, _ = Manifest.unseal(old, name, scope, keys)
+                missing = [reader for reader in new if reader not in existing.readers]
+                return self.change_readers(scope, keys, add=missing) if missing else existing
+        content = self._store(io.BytesIO(document), Purpose.DOCUMENT)
+        manifest = Manifest(scope, new, (content, *files))
+        if not self._blobs.replace(name, old, manifest.seal()):
+            raise VaultUnavailableError("another process stores the same document", field="record", hint="try again")
+        return manifest
+
+    def open(self, scope: Scope, keys: Iterable[ReaderKey]) -> tuple[Manifest, ReaderKey]:
+        """Return the manifest of a record, and the first of these keys that decrypts it.
+
+        Raises `ContentNotFoundError`, `KeyMissingError`, `ContentCorruptError`.
+        """
+        name = manifest_name(scope)
+        data = self._blobs.read(name)
+        if data is None:
+            raise ContentNotFoundError("the vault does not have the document of this record", field="record")
+        return Manifest.unseal(data, name, scope, keys)
+
+    def read(self, content: Content) -> Iterator[bytes]:
+        """Yield a content in chunks. Raises `ContentCorruptError`.
+
+        age authenticates each chunk. The last one is yielded only if size and digest are correct; do not use a whole
+        content before that.
+        """
+        with self._blobs.open(_blob(content)) as sealed:
+            if sealed is None:
+                raise ContentCorruptError(
+                    f"the vault's file {_blob(content)} is missing", field="digest", hint="restore it from a copy"
+                )
+            yield from _checked(content, unseal(sealed, content.key))
+
+    def extract(self, content: Content, target: Path) -> int:
+        """Write a content to `target` atomically after checking its digest, and return its size in bytes."""
+        chunks = self.read(content)
         with disk_errors():
             return deliver(target, chunks, private=True)
 
-    def verify(self, digest: bytes) -> None:
-        """Check the encrypted bytes against their digest, without a key. Raises `ContentCorruptError`."""
-        content = self.content(digest)
-        hasher = hashlib.sha256()
-        with self._blobs.open(_sealed(content.seal)) as sealed:
-            if sealed is None:
-                raise _missing(digest)
-            while chunk := sealed.read(1 << 20):
-                hasher.update(chunk)
-        if hasher.digest() != content.sealed_digest:
-            raise ContentCorruptError(f"the encrypted bytes of 0x{digest.hex()} have changed", field="digest")
+    def change_readers(
+        self,
+        scope: Scope,
+        keys: Sequence[ReaderKey],
+        add: Sequence[Reader] = (),
+        revoke: Sequence[str] = (),
+        *,
+        rotate: bool = False,
+    ) -> Manifest:
+        """Add readers to a record and remove others by fingerprint, in one atomic step.
 
-    def grant(self, digest: bytes, by: ReaderKey, to: Reader) -> None:
-        """Give another reader access, using the key of a reader who has it. Raises as `read`."""
-        for _ in range(_TRIES):
-            content, key = self._opened(digest, by)
-            self._write_key(content, to, to.wrap(key, digest))
-            if self._blobs.read(_manifest(digest, content.seal)) is not None:
-                return
-            # The seal was replaced by another `put`; grant access to the new one.
-            self._blobs.delete([_key_name(content, to.name)])
-        raise VaultUnavailableError("the document keeps being replaced", field="digest", hint="try again")
+        keys    keys of the caller; a reader of the record's own department with one of them must remain
+        rotate  allow a new key to replace another key of the same identity
 
-    def revoke(self, digest: bytes, name: str) -> None:
-        """Remove a reader's access; a reader who has read the document may have kept it.
-
-        Raises `InvalidInput` if the reader has no access, or is the last one with access.
+        Raises `ReaderExistsError`, `InvalidInput`, and as `open`. An error has no effect.
         """
-        content = self.content(digest)
-        names = [reader.name for reader in content.readers]
-        if name not in names:
-            raise InvalidInput(f"{name!r} has no access to this document", field="reader")
-        if len(names) == 1:
-            raise InvalidInput(f"{name!r} is the last reader of this document", field="reader")
-        self._blobs.delete([_key_name(seal, name) for seal in self._seals(digest)])
 
-    def __contains__(self, digest: object) -> bool:
-        return isinstance(digest, bytes) and len(digest) == 32 and bool(self._manifests(digest))
+        def changed(manifest: Manifest) -> tuple[Reader, ...]:
+            readers = {reader.fingerprint: reader for reader in manifest.readers}
+            for fingerprint in revoke:
+                if readers.pop(fingerprint, None) is None:
+                    known = ", ".join(f"{reader.fingerprint} ({reader.name})" for reader in manifest.readers)
+                    raise InvalidInput(
+                        f"{fingerprint!r:.80} is not the fingerprint of a reader of this record",
+                        field="reader",
+                        hint=f"readers: {known}",
+                    )
+            for reader in add:
+                others = [other for other in readers.values() if other.identity == reader.identity]
+                if any(other.fingerprint != reader.fingerprint for other in others):
+                    if not rotate:
+                        raise ReaderExistsError(reader.name, others[0].fingerprint)
+                    for other in others:
+                        del readers[other.fingerprint]
+                readers[reader.fingerprint] = reader
+            own = {key.fingerprint for key in keys if key.identity == scope.identity}
+            if not own & readers.keys():
+                raise InvalidInput(
+                    "the record would have no reader of its own department whose key is available here",
+                    field="reader",
+                    hint="keep the department's key as a reader",
+                )
+            return _sorted_readers(readers.values())
 
-    def _manifests(self, digest: bytes) -> list[str]:
-        return [name for name in self._blobs.names(_folder(digest)) if name.endswith(".json")]
+        return self._replace_readers(scope, keys, changed)[0]
 
-    def _opened(self, digest: bytes, reader: ReaderKey) -> tuple[SealedContent, bytes]:
-        """Return a seal that this reader can decrypt, and its key."""
-        self.content(digest)
-        error = KeyMissingError(
-            f"{reader.name!r} has no access to this document",
-            field="reader",
-            hint="ask a reader of the document for access",
-        )
-        for content in reversed(self._seals(digest)):
-            for known, wrapped in zip(content.readers, content.wrapped, strict=True):
-                if known.name == reader.name:
-                    try:
-                        return content, reader.unwrap(wrapped, digest)
-                    except KeyMissingError as wrong_key:
-                        error = wrong_key
-        raise error
+    def rewrap(
+        self, keys: Sequence[ReaderKey], current: Mapping[ReaderIdentity, Reader], recovery: Iterable[Reader] = ()
+    ) -> Iterator[RewrapReport]:
+        """Replace older keys by the current ones in every manifest that `keys` decrypt; yield the progress after each.
 
-    def _seals(self, digest: bytes) -> list[SealedContent]:
-        """Return the seals of a document: usually one, several during concurrent `put` calls."""
+        current   newest key of each identity: it replaces all other keys of the same identity
+        recovery  recovery keys, which are added to the records of their organisations
+
+        Safe to repeat after an interruption: manifests that are up to date do not change.
+        """
+        report = RewrapReport()
+        recovery_of = {reader.identity.organisation: reader for reader in recovery}
+
+        def changed(manifest: Manifest) -> tuple[Reader, ...]:
+            readers = {current.get(reader.identity, reader) for reader in manifest.readers}
+            owner = manifest.scope.identity
+            if owner.organisation in recovery_of:
+                added = recovery_of[owner.organisation]
+                readers = {reader for reader in readers if reader.identity != added.identity} | {added}
+            return _sorted_readers(readers)
+
+        for name in self._blobs.walk(FOLDER):
+            scope = scope_of(name)
+            if scope is None:
+                continue
+            report.checked += 1
+            try:
+                report.changed += self._replace_readers(scope, keys, changed)[1]
+            except (KeyMissingError, ContentNotFoundError):
+                pass  # a record of others
+            except ContentCorruptError as error:
+                report.errors.append((name, error))
+            yield report
+
+    def _replace_readers(
+        self, scope: Scope, keys: Sequence[ReaderKey], changed: Callable[[Manifest], tuple[Reader, ...]]
+    ) -> tuple[Manifest, bool]:
+        """Replace the manifest by one with other readers, and return it and whether it differs."""
+        name = manifest_name(scope)
         for _ in range(_TRIES):
-            names = self._blobs.names(_folder(digest))
-            blobs = {name: self._blobs.read(name) for name in names if name.endswith((".json", ".key"))}
-            if None not in blobs.values():
-                break
-            # A blob was deleted after it was listed; list again.
-        existing = {name: value for name, value in blobs.items() if value is not None}
-        return [
-            _parse(digest, name, existing[name], [existing[key] for key in existing if _is_key_of(name, key)])
-            for name in existing
-            if name.endswith(".json")
-        ]
+            data = self._blobs.read(name)
+            if data is None:
+                raise ContentNotFoundError("the vault does not have the document of this record", field="record")
+            manifest, _key = Manifest.unseal(data, name, scope, keys)
+            readers = changed(manifest)
+            if readers == manifest.readers:
+                return manifest, False
+            new = Manifest(scope, readers, manifest.contents)
+            if self._blobs.replace(name, data, new.seal()):
+                return new, True
+            # Another process changed the readers at the same time.
+        raise VaultUnavailableError("the readers of this record keep changing", field="record", hint="try again")
 
-    def _keys(self, digest: bytes, seal: str) -> list[str]:
-        return [name for name in self._blobs.names(_folder(digest)) if _is_key_of(_manifest(digest, seal), name)]
+    def _store(self, source: ByteSource, purpose: Purpose) -> Content:
+        key, name, plain = new_identity(), secrets.token_hex(16), _HashingSource(source)
+        content = Content(purpose, b"", 0, name, key)
+        self._blobs.write(_blob(content), seal(plain, key))
+        return Content(purpose, plain.digest.digest(), plain.size, name, key)
 
-    def _write_key(self, content: SealedContent, reader: Reader, wrapped: bytes) -> None:
-        value = {"reader": str(reader), "wrapped": wrapped.hex()}
-        self._blobs.write(_key_name(content, reader.name), [json.dumps(value).encode()])
+    def _upload(self, digest: bytes, key: ReaderKey) -> Content | None:
+        name = upload_name(digest, key)
+        data = self._blobs.read(name)
+        if data is None:
+            return None
+        try:
+            manifest, _ = Manifest.unseal(data, name, Scope(key.identity, None, digest), [key])
+        except (ContentCorruptError, KeyMissingError):
+            return None  # upload it again
+        return manifest.content(Purpose.FILE, digest)
 
-
-def _folder(digest: bytes) -> str:
-    if len(digest) != 32:
-        raise InvalidInput(f"expected a digest of 32 bytes, got {len(digest)}", field="digest")
-    return f"{digest.hex()[:2]}/{digest.hex()[2:]}/"
-
-
-def _manifest(digest: bytes, seal: str) -> str:
-    return f"{_folder(digest)}{seal}.json"
-
-
-def _is_key_of(manifest: str, name: str) -> bool:
-    return name.startswith(manifest.removesuffix("json")) and name.endswith(".key")
-
-
-def _key_name(content: SealedContent, reader: str) -> str:
-    return f"{_folder(content.digest)}{content.seal}.{hashlib.sha256(reader.encode()).hexdigest()[:32]}.key"
-
-
-def _sealed(seal: str) -> str:
-    return f"sealed/{seal[:2]}/{seal[2:]}"
+    def _is_intact(self, content: Content) -> bool:
+        try:
+            for _ in self.read(content):
+                pass
+        except ContentCorruptError:
+            return False
+        return True
 
 
-def _checked(digest: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the chunks, the last one only after checking the digest."""
-    hasher, previous = hashlib.sha256(), b""
+def _sorted_readers(readers: Iterable[Reader]) -> tuple[Reader, ...]:
+    unique = {(reader.identity, reader.fingerprint): reader for reader in readers}
+    return tuple(unique[item] for item in sorted(unique))
+
+
+def _blob(content: Content) -> str:
+    return f"contents/{content.blob[:2]}/{content.blob[2:]}"
+
+
+def _checked(content: Content, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks, the last one only after checking size and digest."""
+    hasher, size, previous = hashlib.sha256(), 0, b""
     for chunk in chunks:
         hasher.update(chunk)
+        size += len(chunk)
+        if size > content.size:
+            break
         if previous:
             yield previous
         previous = chunk
-    if hasher.digest() != digest:
-        raise ContentCorruptError(f"the stored document has digest 0x{hasher.hexdigest()}", field="digest")
-    yield previous
-
-
-def _missing(digest: bytes) -> ContentCorruptError:
-    return ContentCorruptError(
-        f"the encrypted bytes of 0x{digest.hex()} are missing", field="digest", hint="restore the file"
-    )
-
-
-def _parse(digest: bytes, name: str, manifest: bytes, keys: Iterable[bytes]) -> SealedContent:
-    try:
-        value = strict_json.parse_object(manifest, SCHEMA)
-        value = strict_json.members(value, "", ("digest", "size", "seal", "sealed_digest"))
-        seal_name = value["seal"]
-        if not isinstance(seal_name, str) or not _SEAL.fullmatch(seal_name):
-            raise InvalidInput("expected 32 hexadecimal digits", field="/seal")
-        if strict_json.digest(value["digest"], "/digest") != digest or name != _manifest(digest, seal_name):
-            raise InvalidInput("refers to another document", field="/digest")
-        pairs = sorted((_read_reader(key) for key in keys), key=lambda pair: pair[0].name)
-        return SealedContent(
-            *(digest, strict_json.whole(value["size"], "/size"), seal_name),
-            strict_json.digest(value["sealed_digest"], "/sealed_digest"),
-            *(tuple(reader for reader, _ in pairs), tuple(wrapped for _, wrapped in pairs)),
-        )
-    except (InvalidInput, TypeError, ValueError) as error:
+    if (size, hasher.digest()) != (content.size, content.digest):
         raise ContentCorruptError(
-            f"the metadata of 0x{digest.hex()} is corrupt: {error}", field="digest", hint="restore the file"
-        ) from error
-
-
-def _read_reader(key: bytes) -> tuple[Reader, bytes]:
-    value = strict_json.members(strict_json.parse_any_object(key), "", ("reader", "wrapped"))
-    return Reader.parse(value["reader"]), bytes.fromhex(value["wrapped"])
+            f"the vault's file {_blob(content)} does not have the size and digest that its record gives",
+            field="digest",
+            hint="restore this file from a copy",
+        )
+    yield previous
 
 
 class _HashingSource:

@@ -7,20 +7,34 @@ from typing import Any
 
 from chromatrace.anchor import Anchorer
 from chromatrace.chain import reads
+from chromatrace.domain.identifiers import OrganisationId
 from chromatrace.exchange.proven import channel_id
 from chromatrace.services.workspace import Workspace
 
 
 def channel_sizes(workspace: Workspace) -> dict[str, dict[str, int]]:
-    """Return the number of spooled and of anchored readings by channel."""
-    heads = workspace.proofs.heads
+    """Return the number of spooled and of anchored readings by channel.
+
+    Anchored readings are those under a root on the chain that equals the root of the spooled readings, in a channel of
+    any organisation.
+    """
+    spooled = {name: workspace.spool.size(name) for name in workspace.spool.names()}
     return {
-        name: {
-            "spooled": workspace.spool.size(name),
-            "anchored": published.size if (published := heads.last_published(name)) else 0,
-        }
-        for name in workspace.spool.names()
+        name: {"spooled": size, "anchored": _anchored_size(workspace, name, size)} for name, size in spooled.items()
     }
+
+
+def _anchored_size(workspace: Workspace, name: str, spooled: int) -> int:
+    chain, anchorer = workspace.reader, workspace.proofs
+    owners = [OrganisationId(number) for number in range(1, chain.read(reads.organisation_count()) + 1)]
+    ids = chain.read_many([reads.channel_id(owner, name) for owner in owners])
+    anchored = 0
+    for state in chain.read_many([reads.channel(identifier) for identifier in ids]):
+        if anchored < state.size <= spooled:
+            anchorer.extend(name)
+            if anchorer.log(name).root(state.size) == state.root:
+                anchored = state.size
+    return anchored
 
 
 def anchor_channels(workspace: Workspace, anchorer: Anchorer, channels: Sequence[str]) -> list[dict[str, Any]]:

@@ -27,6 +27,11 @@ class ChainPublisher:
             self._channels[name] = channel
         return self._channels[name]
 
+    def anchored_size(self, channel: str) -> int:
+        """Return the size of the channel's newest head on the chain; 0 if there is none."""
+        identifier = self._chain.read(reads.channel_id(self.organisation, channel))
+        return self._chain.read(reads.channel(identifier)).size
+
     def publish(self, head: TreeHead) -> None:
         """Anchor `head` and return once a block includes it. Publishing the same head again has no effect."""
         channel = self.channel_id(head.channel)
@@ -47,3 +52,7 @@ class ReadOnlyPublisher:
         raise NotAuthorised(
             "publishing a head requires a signing key", field="keystore", hint="use `chromatrace log anchor`"
         )
+
+    def anchored_size(self, channel: str) -> int:
+        """Return 0: nothing is compared, because nothing can be published."""
+        return 0

@@ -34,7 +34,7 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     blueprint.add_url_rule("/records/<record:record>", "show", views.show)
     blueprint.add_url_rule("/records/<record:record>/files/<name>", "file", files.download)
     blueprint.add_url_rule("/records/<record:record>/readers", "grant", views.grant, methods=["POST"])
-    blueprint.add_url_rule("/records/<record:record>/readers/<name>", "revoke", views.revoke, methods=["DELETE"])
+    blueprint.add_url_rule("/records/<record:record>/readers/<fingerprint>", "revoke", views.revoke, methods=["DELETE"])
     app.register_blueprint(blueprint)
     for view in writing:
         # These views need HTTP Basic, which a form of another site cannot send.

@@ -7,7 +7,7 @@ import re
 from flask import g, request
 
 from app.basic_auth import BasicCredentials
-from app.context import Portal, current_operator, current_portal, current_snapshot
+from app.context import current_operator, current_portal, current_snapshot
 from app.errors import LoginRequiredError
 from app.services import RecordWriter
 from chromatrace.domain.errors import InvalidInput, NotFound
@@ -16,8 +16,8 @@ from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.index.views import DepartmentView, RecordView
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.records.department_records import DepartmentRecords
-from chromatrace.records.errors import KeyMissingError
-from chromatrace.records.reader_key import KeyRing, Reader, ReaderKey
+from chromatrace.records.key_ring import KeyRing
+from chromatrace.records.reader_key import Reader
 from chromatrace.records.vault import Vault
 
 _RECORD = re.compile(r"0x[0-9a-f]{40}")
@@ -35,7 +35,8 @@ def open_records() -> tuple[DepartmentRecords, RecordWriter]:
     lock = portal.config.data_folder / "records.lock"
     writer = RecordWriter(portal.chain, operator.address, lambda: current_snapshot().head().indexed_block, lock)
     vault = Vault(portal.config.vault_location)
-    return DepartmentRecords(Catalogue(portal.kinds), portal.index, writer, vault, operator.organisation), writer
+    keys = KeyRing(portal.config.keys / "readers", portal.config.reader_password)
+    return DepartmentRecords(Catalogue(portal.kinds), portal.index, writer, vault, keys, operator.organisation), writer
 
 
 def open_for_writing(schema: object, pointer: str = "/schema") -> tuple[DepartmentRecords, RecordKind]:
@@ -70,21 +71,9 @@ def unlock(writer: RecordWriter) -> None:
     writer.unlock(current_portal().config.keys / account.keystore, credentials.password)
 
 
-def held_keys(portal: Portal, *departments: str) -> list[ReaderKey]:
-    """Return the reader keys of these departments that the portal holds."""
-    held = []
-    for department in departments:
-        try:
-            held.append(_key_ring(portal).key(department))
-        except KeyMissingError:
-            continue
-    return held
-
-
-def requested_readers(department: str) -> list[Reader]:
-    """Return the readers of a new document: its department, and each `?reader=NAME=x25519:…`."""
-    own = _key_ring(current_portal()).key(department).reader
-    return [own, *(Reader.parse(text) for text in request.args.getlist("reader"))]
+def requested_readers() -> list[Reader]:
+    """Return the further readers of a new record: each `?reader=`."""
+    return [Reader.parse(text) for text in request.args.getlist("reader")]
 
 
 def parse_record_id(text: str) -> RecordId:
@@ -116,7 +105,3 @@ def require_parameters(*supported: str) -> None:
 def department_of(entry: RecordView) -> DepartmentView | None:
     """Return the department that appended an entry."""
     return current_snapshot().department(entry.department)
-
-
-def _key_ring(portal: Portal) -> KeyRing:
-    return KeyRing(portal.config.keys / "readers", portal.config.reader_password)

@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 
 from app.api.records.request_context import (
     department_of,
-    held_keys,
     open_for_writing,
     open_records,
     parse_record_id,
@@ -20,7 +19,7 @@ from app.api.records.request_context import (
     require_parameters,
     unlock,
 )
-from app.context import current_operator, current_portal
+from app.context import current_operator
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.ledger_entries import record_id
 from chromatrace.domain.record_kinds import RecordKind
@@ -28,7 +27,7 @@ from chromatrace.index.views import RecordView
 from chromatrace.records.bulk import TableFormat, rows
 from chromatrace.records.department_records import DepartmentRecords
 from chromatrace.records.document import MAX_DOCUMENT, RecordDocument, parse
-from chromatrace.records.errors import ContentNotFoundError, InvalidRecordError, KeyMissingError, RecordPendingError
+from chromatrace.records.errors import ContentNotFoundError, InvalidRecordError, RecordPendingError
 from chromatrace.records.importing import ImportReport, append_rows, check_rows
 from chromatrace.records.reader_key import Reader
 from chromatrace.storage.strict_json import members
@@ -54,7 +53,7 @@ def add() -> ResponseReturnValue:
     _require_type("application/json")
     fields = parse(request.stream.read(MAX_DOCUMENT + 1))
     records, kind = open_for_writing(fields.get("schema"))
-    readers = requested_readers(kind.department)
+    readers = requested_readers()
     prepared = records.prepare(records.document(kind, fields, {}))
     document = prepared.document
     try:
@@ -81,7 +80,7 @@ def import_rows() -> ResponseReturnValue:
     current_operator()
     table_format = _TABLE_FORMATS[_require_type(*_TABLE_FORMATS)]
     records, kind = open_for_writing(request.args.get("schema"), "schema")
-    readers = requested_readers(kind.department)
+    readers = requested_readers()
     report = ImportReport()
     # The body is read in chunks and never stored: its rows are plain text.
     table = io.BufferedReader(cast(io.RawIOBase, request.stream))
@@ -129,40 +128,40 @@ def show(record: str) -> ResponseReturnValue:
 
 
 def grant(record: str) -> ResponseReturnValue:
-    """Let the reader in `{"reader": "NAME=x25519:…"}` read the document and its files.
+    """Let the reader in `{"reader": "NAME=…"}` read the document and its files. Return all readers.
 
-    The caller must be allowed to append to the department.
+    With `"rotate": true`, the reader replaces the other keys of the same department. The caller must be allowed to
+    append to the department of the record.
     """
     require_parameters()
     current_operator()
     _require_type("application/json")
-    body = members(parse(request.stream.read(MAX_DOCUMENT + 1)), "", ["reader"])
-    if not isinstance(body["reader"], str):
-        raise InvalidRecordError("reader must be a string", field="/reader")
+    body = members(parse(request.stream.read(MAX_DOCUMENT + 1)), "", ["reader"], ["rotate"])
+    rotate = body.get("rotate", False)
+    if not isinstance(rotate, bool):
+        raise InvalidRecordError(f"expected true or false, got {rotate!r:.80}", field="/rotate")
     try:
         reader = Reader.parse(body["reader"])
     except InvalidInput as error:
         raise InvalidRecordError(error.message, field="/reader", hint=error.hint) from error
-    return _change_readers(record, [reader], [])
+    return _change_readers(record, [reader], [], rotate=rotate)
 
 
-def revoke(record: str, name: str) -> ResponseReturnValue:
-    """Revoke a reader's access. A reader who has already read the document may have kept a copy."""
+def revoke(record: str, fingerprint: str) -> ResponseReturnValue:
+    """Revoke the access of a reader's key. A reader who has already read the document may have kept a copy."""
     require_parameters()
     current_operator()
-    return _change_readers(record, [], [name])
+    return _change_readers(record, [], [fingerprint], rotate=False)
 
 
-def _change_readers(record: str, added: list[Reader], removed: list[str]) -> ResponseReturnValue:
+def _change_readers(record: str, added: list[Reader], removed: list[str], *, rotate: bool) -> ResponseReturnValue:
     records, writer = open_records()
     unlock(writer)
     entry = records.find(parse_record_id(record))
     kind = _kind_of(records, entry)
     records.require_writer(kind)
-    keys = held_keys(current_portal(), kind.department)
-    if not keys:
-        raise KeyMissingError(f"the portal has no reader key of department {kind.department!r}", field="reader")
-    return jsonify({"readers": records.grant(entry, keys[0], added, removed)})
+    readers = records.grant(entry, added, removed, rotate=rotate)
+    return jsonify({"readers": [reader.as_dict() for reader in readers]})
 
 
 def load_record(
@@ -174,10 +173,8 @@ def load_record(
         entry = records.find(identifier)
     else:
         entry = records.find_in(identifier, parse_transaction(transaction))
-    department = department_of(entry)
-    keys = held_keys(current_portal(), department.name) if department else []
     try:
-        return entry, records.read(entry, keys) if records.catalogue.by_hash(entry.kind) else None
+        return entry, records.read(entry) if records.catalogue.by_hash(entry.kind) else None
     except ContentNotFoundError:
         return entry, None
 

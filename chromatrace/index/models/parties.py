@@ -9,13 +9,19 @@ from chromatrace.index.models.base import ChainTable, RowNumber, Unsigned64
 
 
 class OrganisationRow(ChainTable):
-    """An organisation."""
+    """An organisation. `name` is visible text; `valid_name` is False if it differs from the registered one.
+
+    skeleton, upper_skeleton  see `chromatrace.domain.names.skeletons`
+    """
 
     __tablename__ = "organisations"
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
     kind: Mapped[int] = mapped_column(SmallInteger)
     gln: Mapped[int] = mapped_column(BigInteger, index=True)
     name: Mapped[str] = mapped_column(Text)
+    valid_name: Mapped[bool] = mapped_column(Boolean)
+    skeleton: Mapped[str] = mapped_column(Text, index=True)
+    upper_skeleton: Mapped[str] = mapped_column(Text, index=True)
     permitted_roles: Mapped[int] = mapped_column(BigInteger)
     valid_until: Mapped[int] = mapped_column(Unsigned64)
     active: Mapped[bool] = mapped_column(Boolean)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chromatrace.domain.names import skeletons, visible_name
 from chromatrace.index import entities
 from chromatrace.index.models import AnchorRow, ChannelRow, GrantRow, OperatorRow, OrganisationRow
 from chromatrace.index.projections.base import (
@@ -27,11 +28,16 @@ class OrganisationProjection(EntityProjection):
     def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
         args = event.args
         if event.name == "OrganisationRegistered":
+            name = visible_name(args["name"])
+            skeleton, upper = skeletons(name)
             return {
                 "id": key[0],
                 "kind": args["kind"],
                 "gln": args["gln"],
-                "name": without_nul(args["name"]),
+                "name": name,
+                "valid_name": name == args["name"],
+                "skeleton": skeleton,
+                "upper_skeleton": upper,
                 "permitted_roles": args["permittedRoles"],
                 "valid_until": args["validUntil"],
                 "active": True,

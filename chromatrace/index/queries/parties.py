@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
 
 from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
 from chromatrace.ethereum.codec import bytes_of
 from chromatrace.index.models import GrantRow, OperatorRow, OrganisationRow
-from chromatrace.index.queries.base import MAX_INTEGER, Queries, Statement, first
+from chromatrace.index.queries.base import MAX_INTEGER, AnyRow, Queries, Statement, chunks, first
 from chromatrace.index.views import GrantView, OperatorView, OrganisationView
 
 
@@ -46,11 +48,11 @@ class PartyQueries(Queries):
         )
 
     def grants_to(self, reader: int) -> tuple[GrantView, ...]:
-        """Return the grants to an organisation by owner and GTIN.
+        """Return the grants to an organisation by owner and GTIN, expired ones included, revoked ones not.
 
-        Expired ones are included; revoked ones and the organisation's own choice of what it publishes are not.
+        A grant to itself is its choice of what everyone sees (`published_scopes`).
         """
-        statement = select(GrantRow).where(GrantRow.reader == reader, GrantRow.owner != reader, GrantRow.scopes != 0)
+        statement = select(GrantRow).where(GrantRow.reader == reader, GrantRow.scopes != 0)
         rows, refs = self._rows_with_refs(statement.order_by(GrantRow.owner, GrantRow.gtin), "changed")
         return tuple(
             GrantView(
@@ -80,12 +82,15 @@ class PartyQueries(Queries):
 
     def _organisations(self, statement: Statement) -> tuple[OrganisationView, ...]:
         rows, refs = self._rows_with_refs(statement, "position", "changed")
+        warnings = self._name_warnings(rows)
         return tuple(
             OrganisationView(
                 id=row.id,
                 kind=OrganisationKind(row.kind),
                 gln=Gln.from_number(row.gln),
-                name=row.name,
+                name=f"{row.name} (organisation {row.id}, {warnings[row.id]})" if row.id in warnings else row.name,
+                registered_name=row.name,
+                name_warning=warnings.get(row.id),
                 permitted_roles=Role(row.permitted_roles),
                 valid_until=row.valid_until,
                 active=row.active,
@@ -94,3 +99,20 @@ class PartyQueries(Queries):
             )
             for row in rows
         )
+
+    def _name_warnings(self, rows: Sequence[AnyRow]) -> dict[int, str]:
+        """Return the warnings about the names of organisations, by number. The first of several alike has none."""
+        first_with: dict[str, dict[str, int]] = {}
+        for column in (OrganisationRow.skeleton, OrganisationRow.upper_skeleton):
+            first_with[column.key] = {}
+            for chunk in chunks(sorted({getattr(row, column.key) for row in rows})):
+                earliest = select(column, func.min(OrganisationRow.id)).where(column.in_(chunk)).group_by(column)
+                first_with[column.key] |= {row[0]: row[1] for row in self._rows(earliest)}
+        warnings = {}
+        for row in rows:
+            earlier = min(numbers[getattr(row, key)] for key, numbers in first_with.items())
+            if not row.valid_name:
+                warnings[row.id] = "name with invalid characters"
+            elif earlier < row.id:
+                warnings[row.id] = f"looks like organisation {earlier}"
+        return warnings

@@ -11,12 +11,19 @@ from chromatrace.index.views.chain import EventRef
 
 @dataclass(frozen=True, slots=True)
 class OrganisationView:
-    """An organisation. `active` is its flag on the chain; `holds_at` also checks expiry."""
+    """An organisation. `active` is its flag on the chain; `holds_at` also checks expiry.
+
+    name             the name to show; with a warning, it also has the organisation's number and the warning
+    registered_name  the name on the chain; a character that is not visible is replaced by U+FFFD
+    name_warning     what is wrong with the name: a replaced character, or an earlier organisation that it looks like
+    """
 
     id: int
     kind: OrganisationKind
     gln: Gln
     name: str
+    registered_name: str
+    name_warning: str | None
     permitted_roles: Role
     valid_until: int
     active: bool

@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 from dev_chain import revert
+from faulty_node import faulty_node
 
 from chromatrace.chain.anchored import anchors_of, channel_named
 from chromatrace.domain.errors import InvalidInput, NotFound
@@ -62,6 +63,40 @@ def test_a_proof_is_verified_against_the_node(site, copied, tmp_path):
     document = json.loads(proof.read_bytes())
     proof.write_text(json.dumps(document | {"size": document["size"] - 1}))
     assert "error" in site("log", "verify", "--proof", proof, data=tmp_path / "empty", status=1).stderr
+
+
+def sizes(site, data):
+    return json.loads(site("log", "status", "--json", data=data).stdout)["channels"]["line"]
+
+
+@pytest.mark.parametrize("outbox_kept", [True, False])
+def test_an_anchor_that_the_chain_lost_is_anchored_again(site, tmp_path, outbox_kept):
+    """The node was restored from a state before the anchor; the status compares with the chain."""
+    data, rpc = tmp_path / "data", site.node.rpc()
+    before = rpc.call("evm_snapshot")
+    table = tmp_path / "table.dat"
+    table.write_text("1 2\n3 4\n")
+    site("ingest", "file", table, *site.ingest, data=data)
+    site("log", "anchor", data=data, account=3)
+    assert sizes(site, data) == {"spooled": 4, "anchored": 4}
+    revert(rpc, before)
+    before = rpc.call("evm_snapshot")
+    assert sizes(site, data) == {"spooled": 4, "anchored": 0}
+    if not outbox_kept:
+        for path in data.glob("outbox.db*"):
+            path.unlink()
+    site("log", "anchor", data=data, account=3)
+    assert sizes(site, data) == {"spooled": 4, "anchored": 4}
+    revert(rpc, before)
+
+
+def test_a_node_without_logs_is_an_error(site, copied):
+    with faulty_node(site.node.url) as node:
+        node.answered = lambda request, answer: (
+            answer | {"result": []} if request["method"] == "eth_getLogs" else answer
+        )
+        result = site("--rpc-url", node.url, "log", "verify", "--channel", "line", "--all", data=copied, status=1)
+    assert "this node does not serve the logs of blocks" in result.stderr
 
 
 def test_a_channel_name_must_be_unambiguous(site, copied):

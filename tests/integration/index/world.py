@@ -366,7 +366,7 @@ class World:
         match rng.randrange(4):
             case 0:
                 lines = [int(line) for line in rng.sample(GTINS, 2)] + [0]
-                reader, scopes = rng.choice(self.organisations), rng.randrange(32)
+                reader, scopes = rng.choice(self.organisations[1:]), rng.randrange(32)
                 self.send(MAKER, "Consortium", "grantReadScopes", reader, lines, scopes, FOREVER)
             case 1:
                 account = self.accounts[9]

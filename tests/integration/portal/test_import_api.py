@@ -52,7 +52,7 @@ class Importer:
 
     def written(self):
         """Return the block number and the number of stored documents."""
-        return self.consortium.height(), sum(path.suffix == ".json" for path in (self.data / "vault").rglob("*"))
+        return self.consortium.height(), sum(1 for _ in (self.data / "vault").rglob("records/*/*.age"))
 
     def count(self, key):
         """Return the number of records of a contract on the chain. Each has two entries, one per product."""
@@ -70,7 +70,8 @@ def importer(consortium, tmp_path_factory):
     from app.store import PortalDatabase
     from chromatrace.index import Follower, Index
     from chromatrace.plant import example_plant
-    from chromatrace.records.reader_key import KeyRing
+    from chromatrace.records.key_ring import KeyRing
+    from chromatrace.records.reader_key import ReaderIdentity
 
     data = tmp_path_factory.mktemp("importer")
     database, addresses = PortalDatabase(f"sqlite:///{data / 'portal.db'}"), {}
@@ -79,7 +80,8 @@ def importer(consortium, tmp_path_factory):
         consortium.registrar.submit(calls.appoint_operator(address, 1, 4, 2**64 - 1))
         consortium.rpc.call("anvil_setBalance", address, hex(10**18))
         consortium.maker.submit(calls.set_member(consortium.departments[department], address, 3))
-        KeyRing(data / "keys" / "readers").make(department)
+        identity = ReaderIdentity(1, consortium.departments[department])
+        KeyRing(data / "keys" / "readers").create(identity, department)
         addresses[name] = address
     database.close()
     index = Index(f"sqlite:///{data / 'index.db'}")

@@ -19,6 +19,9 @@ class ListPublisher:
     def publish(self, head):
         self.heads.append(head)
 
+    def anchored_size(self, channel):
+        return max((head.size for head in self.heads if head.channel == channel), default=0)
+
 
 @pytest.fixture
 def recorded(data_dir):

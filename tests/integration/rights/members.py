@@ -11,7 +11,7 @@ from flask import session as cookie
 
 from app import PortalSettings, create_app
 from app.sessions import SessionUser
-from chromatrace.chain import calls
+from chromatrace.chain import calls, reads
 from chromatrace.chain.client import Chain
 from chromatrace.chain.outbox import Outbox
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
@@ -149,6 +149,10 @@ class Members:
         """Bring the index up to the newest block."""
         wait_until_mined(self.rpc)
         self.follower.sync()
+
+    def organisation_count(self):
+        """Return the number of organisations on the chain."""
+        return self.chain(REGISTRAR).read(reads.organisation_count())
 
     def portal(self, **settings):
         """Return a portal without rate limits and without checks of form tokens."""

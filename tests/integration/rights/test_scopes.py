@@ -162,7 +162,8 @@ def test_a_withheld_document_names_the_producer(members, app, lots, publish):
     assert "Example Panes" in answer.json["hint"]
 
 
-def test_the_choice_of_the_producer_is_not_a_grant(members, app, lots, publish):
+def test_the_workspace_does_not_list_the_choice_as_a_grant(members, app, lots, publish):
     publish(Scope.PRODUCT, LINE)
-    with members.index.snapshot() as snapshot:
-        assert not [grant for grant in snapshot.grants_to(MAKER) if grant.owner == MAKER]
+    address = address_of("worker")
+    members.appoint(address, MAKER, 0)
+    assert "No organisation has granted yours access" in client_of(app, address).get("/partners/").text

@@ -21,6 +21,9 @@ class StubPublisher:
             raise Unavailable("the chain does not respond")
         self.heads.append(head)
 
+    def anchored_size(self, channel):
+        return max((head.size for head in self.heads if head.channel == channel), default=0)
+
 
 class StubClock:
     def __init__(self):

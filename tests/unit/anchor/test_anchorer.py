@@ -130,6 +130,21 @@ def test_run_continues_after_an_outage(anchorer, spool, publisher):
     assert [head.size for head in publisher.heads] == [100]
 
 
+def test_heads_that_the_chain_lost_are_published_again(anchorer, spool, publisher, clock):
+    for start in (0, 5, 9):
+        spool.append("line", readings(start, start + 4))
+        anchorer.anchor("line")
+    before = list(publisher.heads)
+    del publisher.heads[1:]
+    assert anchorer.poll() == [], "the chain was compared just now"
+    clock.now += 31
+    assert anchorer.poll() == before[-1:]
+    assert publisher.heads == before
+    del publisher.heads[2:]
+    assert anchorer.anchor("line") == before[-1]
+    assert publisher.heads == before
+
+
 def test_failing_channel_does_not_block_others(anchorer, spool, publisher):
     publish = publisher.publish
 
@@ -250,6 +265,8 @@ folder, published = sys.argv[1], open(sys.argv[1] + "/published", "a", buffering
 class FilePublisher:
     def publish(self, head):
         published.write(f"{head.size} {head.root.hex()} {head.first_time_ns} {head.last_time_ns}\\n")
+    def anchored_size(self, channel):
+        return max((int(line.split()[0]) for line in open(folder + "/published")), default=0)
 spool = Spool(folder + "/spool.db")
 anchorer = Anchorer(spool, FilePublisher(), folder + "/log.db", every_count=50)
 print("ready", flush=True)

@@ -81,7 +81,7 @@ def drip_body(connection):
 
 OPERATIONS = {
     "read": lambda store: store.read("a/b"),
-    "list": lambda store: store.names("a/"),
+    "list": lambda store: list(store.walk("a/")),
     "write": lambda store: store.write("a/b", [b"x"]),
     "delete": lambda store: store.delete(["a/b"]),
 }
@@ -186,7 +186,7 @@ def test_old_bytes_of_an_object_are_reported():
 def test_response_that_is_not_s3_is_reported(status, body, media_type):
     with object_server(page=(status, body, media_type)) as store:
         with pytest.raises(VaultUnavailableError) as raised:
-            store.names("a/")
+            list(store.walk("a/"))
         assert (raised.value.field, bool(raised.value.hint)) == ("vault_url", True)
         if status != 200:
             with pytest.raises(VaultUnavailableError):
@@ -198,7 +198,7 @@ def test_server_errors_are_reported():
         object_server(page=(503, b"<html>maintenance", "text/html")) as store,
         pytest.raises(VaultUnavailableError) as raised,
     ):
-        store.names("a/")
+        list(store.walk("a/"))
     assert raised.value.field == "vault_url"
 
 
@@ -219,7 +219,7 @@ def test_items_of_a_folder_that_are_not_files(tmp_path):
     store.write("a/file", [b"x"])
     (tmp_path / "a" / "folder").mkdir()
     os.mkfifo(tmp_path / "a" / "pipe")
-    assert store.names("a/") == ["a/file"]
+    assert list(store.walk("a/")) == ["a/file"]
     for name in ("a/folder", "a/pipe"):
         with pytest.raises((ContentCorruptError, VaultUnavailableError)):
             store.read(name)

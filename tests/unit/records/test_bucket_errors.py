@@ -9,11 +9,13 @@ import socket
 import pytest
 
 from chromatrace.records.errors import ContentCorruptError, VaultAccessError, VaultUnavailableError
-from chromatrace.records.reader_key import ReaderKey
+from chromatrace.records.manifest import Scope
+from chromatrace.records.reader_key import ReaderIdentity, ReaderKey
 from chromatrace.records.vault import Vault
 
-SALES = ReaderKey.generate("Sales")
+SALES = ReaderKey.generate(ReaderIdentity(1, b"\1" * 32), "Sales")
 DOCUMENT = b"a drawing of a gear unit"
+SCOPE = Scope(SALES.identity, b"\2" * 20, bytes(32))
 
 
 def at(port, bucket="vault", **options):
@@ -24,16 +26,17 @@ def at(port, bucket="vault", **options):
 
 
 def put(vault):
-    return vault.put(io.BytesIO(DOCUMENT), [SALES.reader]).digest
+    return vault.upload(io.BytesIO(DOCUMENT), SALES)
 
 
 def operations(vault):
     """Return all operations of the vault."""
     return [
         lambda: put(vault),
-        lambda: vault.content(bytes(32)),
-        lambda: list(vault.read(bytes(32), SALES)),
-        lambda: bytes(32) in vault,
+        lambda: vault.open(SCOPE, [SALES]),
+        lambda: vault.uploaded(bytes(32), [SALES]),
+        lambda: vault.change_readers(SCOPE, [SALES]),
+        lambda: list(vault.rewrap([SALES], {})),
     ]
 
 
@@ -47,9 +50,8 @@ def assert_error(vault, field, message, error=VaultAccessError):
 
 def test_valid_credentials(s3_server):
     vault = at(s3_server.port)
-    digest = put(vault)
-    assert b"".join(vault.read(digest, SALES)) == DOCUMENT
-    vault.verify(digest)
+    content = put(vault)
+    assert b"".join(vault.read(content)) == DOCUMENT
 
 
 def test_wrong_secret(s3_server, monkeypatch):
@@ -72,12 +74,12 @@ def test_no_credentials(s3_server, monkeypatch, tmp_path):
 
 def test_credentials_without_permission(s3_server):
     vault = at(s3_server.port)
-    digest = put(vault)
+    content = put(vault)
     message = r"lack permissions for bucket 'vault'.*AccessDenied"
     with s3_server.denied("s3:PutObject"), pytest.raises(VaultAccessError, match=message) as raised:
-        vault.put(io.BytesIO(b"another"), [SALES.reader])
+        vault.upload(io.BytesIO(b"another"), SALES)
     assert raised.value.field == "vault_url"
-    assert b"".join(vault.read(digest, SALES)) == DOCUMENT
+    assert b"".join(vault.read(content)) == DOCUMENT
 
 
 def test_unknown_bucket(s3_server):
@@ -102,16 +104,14 @@ def test_no_server_at_the_endpoint(s3_server):
 @pytest.mark.parametrize("change", ["altered", "removed"])
 def test_altered_or_removed_object(s3_server, change):
     vault = at(s3_server.port)
-    digest = put(vault)
-    seal = vault.content(digest).seal
-    name = f"sealed/{seal[:2]}/{seal[2:]}"
+    content = put(vault)
+    name = f"contents/{content.blob[:2]}/{content.blob[2:]}"
     blobs = vault._blobs
     if change == "altered":
         data = blobs.read(name)
         blobs.write(name, [data[:-1] + bytes([data[-1] ^ 1])])
     else:
         blobs.delete([name])
-    for operation in (lambda: list(vault.read(digest, SALES)), lambda: vault.verify(digest)):
-        with pytest.raises(ContentCorruptError) as raised:
-            operation()
-        assert raised.value.field == "digest"
+    with pytest.raises(ContentCorruptError) as raised:
+        list(vault.read(content))
+    assert raised.value.field == "digest"

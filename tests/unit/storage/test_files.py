@@ -13,12 +13,14 @@ import pytest
 from chromatrace.crypto.bls import SecretKey
 from chromatrace.crypto.keystore import open_key, save_key
 from chromatrace.ethereum.signer import create_keystore, keystore_signer
-from chromatrace.records.reader_key import ReaderKey
+from chromatrace.records.key_ring import load_key as load_reader_key
+from chromatrace.records.key_ring import save_key as save_reader_key
+from chromatrace.records.reader_key import ReaderIdentity, ReaderKey
 from chromatrace.storage.files import deliver, write_once, write_whole
 
 PASSWORD = "seven grey panes of glass"
 SECRET = SecretKey.generate()
-READER = ReaderKey.generate("Sales")
+READER = ReaderKey.generate(ReaderIdentity(1, bytes(32)), "Sales")
 
 
 def test_a_complete_file_replaces_the_old_one(tmp_path):
@@ -64,8 +66,8 @@ def station(path):
 
 
 def reader(path):
-    READER.save(path)
-    return ReaderKey.load(path, "Sales")
+    save_reader_key(READER, path)
+    return load_reader_key(path)
 
 
 @pytest.mark.parametrize("create", [operator, station, reader])
