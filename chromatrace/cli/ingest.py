@@ -65,6 +65,7 @@ def ingest() -> None:
 @click.pass_obj
 def file(
     workspace: Workspace,
+    /,
     paths: tuple[str, ...],
     channel: str,
     source: str | None,

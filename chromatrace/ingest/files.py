@@ -11,6 +11,7 @@ extension), tag and source time, which all come from the file and the options.
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -52,7 +53,7 @@ class RejectedValue:
     line: int
     field: str
     reason: str
-    hint: str | None = field(default=None, compare=False)
+    hint: str | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -128,9 +129,9 @@ def files_in(paths: Sequence[str]) -> dict[Path, str]:
         found |= named
     duplicates = [source for source, number in Counter(found.values()).items() if number > 1]
     if duplicates:
-        files = [str(path) for path, source in found.items() if source == duplicates[0]]
+        names = [str(path) for path, source in found.items() if source == duplicates[0]]
         raise InvalidInput(
-            f"{' and '.join(files)} have the same source {duplicates[0]!r}, so their readings would be mixed",
+            f"{' and '.join(names)} have the same source {duplicates[0]!r}, so their readings would be mixed",
             field="source",
             hint="read them separately with --source, or give the folder that contains both",
         )

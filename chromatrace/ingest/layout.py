@@ -1,4 +1,4 @@
-"""The layout of a file: what the options of `chromatrace ingest file` set. Everything else is found from the file."""
+"""The layout of a file, as the options of `chromatrace ingest file` set it. All else is found from the file."""
 
 from __future__ import annotations
 

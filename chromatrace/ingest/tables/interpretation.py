@@ -1,6 +1,6 @@
 """Decide from the options and the first rows what a table means: delimiter, header, columns, times, decimal mark.
 
-What the file does not decide, and the options do not either, raises an error that names the option.
+If neither the file nor an option decides, an error names the option.
 """
 
 from __future__ import annotations

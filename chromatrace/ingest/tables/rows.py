@@ -70,9 +70,9 @@ def open_rows(file: BinaryIO, path: Path, layout: Layout) -> Rows:
     suffix = path.suffix.lower()
     if head.startswith(_GZIP):
         facts["compression"] = "gzip"
-        stream = io.BufferedReader(_Gzip(file))  # type: ignore[type-var]
+        stream = io.BufferedReader(_Gzip(file))
         suffix = Path(path.stem).suffix.lower()
-        head = stream.peek(8)[:8]  # type: ignore[attr-defined]
+        head = stream.peek(8)[:8]
     if head.startswith(_PARQUET):
         rows = _parquet(stream)
     elif head.startswith((_ZIP, _OLE)) and suffix in (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ""):
@@ -162,7 +162,7 @@ def _text(stream: BinaryIO, layout: Layout) -> Rows:
     return Rows(_lines(reader, encoding), facts)
 
 
-def _peek(stream: io.BufferedReader) -> bytes:
+def _peek(stream: io.BufferedIOBase) -> bytes:
     """Return up to `SAMPLE` bytes; the stream stays at its start."""
     sample = stream.read(SAMPLE)
     stream.seek(0)

@@ -59,7 +59,7 @@ def test_invalid_rows_are_reported_and_count_as_time_steps(ingest, spool):
     ]
     assert (result.rejected_count, result.gaps) == (3, 1)
     assert result.stored == 3 + 2 + 1 + 3
-    # The blank line is no time step.
+    # The blank line does not count as a time step.
     assert values(spool)[-3:] == [("T", 8, 7, "Cel"), ("p(1)", 8, 8, ""), ("p(2)", 8, 9, "")]
 
 
