@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from chromatrace.cli.interrupts import stop_event
-from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
+from chromatrace.number_types import FiniteRange
 from chromatrace.services.workspace import Workspace
 
 channel_option = click.option("--channel", required=True, help="Log channel of the readings; one for each gateway.")

@@ -14,6 +14,7 @@ from chromatrace.cli.options import ADDRESS, organisation_option, parse_pair
 from chromatrace.cli.output import emit, format_time, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import DepartmentRight, record_id
+from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def add(
 @click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--kind", required=True, help="Kind of record, such as discrete-processing.component.")
 @click.option(
-    "--batch", default=500, show_default=True, type=click.IntRange(1, 1000), help="Number of records per transaction."
+    "--batch", default=500, show_default=True, type=WholeRange(1, 1000), help="Number of records per transaction."
 )
 @reader_option
 @json_option
