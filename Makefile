@@ -20,7 +20,7 @@ sync = (test -x $(1)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(1)) &
 	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(1)/bin/python $(2)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-contracts test-python lint prose audit api-test bench abi docs lock clean
+.PHONY: help setup demo test test-contracts test-python lint prose audit api-test bench load abi docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -62,6 +62,9 @@ api-test: setup ## send requests generated from the OpenAPI document to a real p
 
 bench: setup ## measure each figure next to its baseline; ONLY=name selects one
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+load: setup ## measure what visitors notice while the portal is attacked (about three minutes)
+	timeout 900 $(BIN)/python -m bench --only portal_load
 
 abi: setup ## regenerate chromatrace/ethereum/abi from the compiled contracts
 	$(BIN)/python scripts/export_abi.py

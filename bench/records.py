@@ -1,9 +1,10 @@
-"""Department records: gas of a bulk append, time of accounting, and time of a trace among a million records.
+"""Department records: gas of a bulk append, time of accounting, memory of a large file, and time of a trace.
 
 Accounting checks a document against the index, encrypts it, appends its record and waits until the index has it, on
 Anvil with automatic mining. BPDMS published 0.39 to 0.49 s for accounting and 0.32 to 0.40 s for a query, measured on
-other machines, so the ratios are only an indication. A trace queries the index for one product in six departments. The
-check of rights on the chain, one call per department, is a separate figure.
+other machines, so the ratios are only an indication. A trace queries the index for one product in six departments,
+among a million records. The check of rights on the chain, one call per department, is a separate figure. The memory of
+a file of 200 MB is the increase of a new process's peak while it stores the file in the vault and reads it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import os
 import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -43,6 +46,7 @@ _MILLION = 1_000_000
 _BATCH = 1_000
 _DEPARTMENTS = 6
 _TRACES = 2_000
+_LARGE_MB = 200
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
@@ -53,6 +57,8 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
         gas = _bulk_gas(chain, sales)
         progress(f"{_SINGLE} records, each from document to index")
         accounting = _accounting(chain, Path(folder), sales)
+        progress(f"a file of {_LARGE_MB} MB")
+        memory_mib = _large_file(Path(folder))
         progress("rights of six departments")
         rights_ms = _rights(chain, sales)
     progress(f"{_MILLION:,} records into an index")
@@ -61,6 +67,7 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
     return [
         Figure(f"records: gas of each of {_BULK} in one transaction", gas, "gas", "lower", 4_500),
         Figure("records: accounting, document to indexed, median", accounting, "s", "lower", None, bpdms, 0.39),
+        Figure(f"records: memory to store and read a file of {_LARGE_MB} MB", memory_mib, "MiB", "lower", 32),
         Figure("records: trace among a million, median", median_ms, "ms", "lower", 5, bpdms, 320),
         Figure("records: trace among a million, 99th percentile", slow_ms, "ms", "lower", 20, bpdms, 320),
         Figure("records: rights of a caller in six departments", rights_ms, "ms", "lower"),
@@ -112,6 +119,40 @@ def _accounting(chain: Chain, folder: Path, department: DepartmentId) -> float:
         seconds.append(time.perf_counter() - start)
     index.close()
     return statistics.median(seconds)
+
+
+_STORE_AND_READ = """
+import io, sys
+from pathlib import Path
+from chromatrace.domain.identifiers import DepartmentId, OrganisationId
+from chromatrace.records.reader_key import ReaderIdentity, ReaderKey
+from chromatrace.records.vault import Vault
+
+class Zeros:
+    remaining = size = int(sys.argv[2]) * 1_000_000
+    def read(self, size):
+        size = min(size, self.remaining)
+        self.remaining -= size
+        return bytes(size)
+
+def peak_kib():
+    # ru_maxrss would include the parent's memory at the time of the fork.
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+
+key = ReaderKey.generate(ReaderIdentity(OrganisationId(1), DepartmentId(bytes(32))), "Sales")
+vault = Vault(Path(sys.argv[1]))
+vault.upload(io.BytesIO(b"imports and opens everything"), key)
+before = peak_kib()
+content = vault.upload(Zeros(), key)
+assert sum(map(len, vault.read(content))) == Zeros.size
+print(peak_kib() - before)
+"""
+
+
+def _large_file(folder: Path) -> float:
+    """Return the increase of peak memory in MiB while a process stores and reads a large file."""
+    command = [sys.executable, "-c", _STORE_AND_READ, str(folder / "large"), str(_LARGE_MB)]
+    return int(subprocess.run(command, capture_output=True, check=True).stdout) / 1024
 
 
 def _rights(chain: Chain, department: DepartmentId) -> float:

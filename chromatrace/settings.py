@@ -21,6 +21,7 @@ from typing import Any, ClassVar, TypeVar, Union
 import click
 
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.number_types import WholeRange
 
 FILE_NAME = "chromatrace.toml"
 """Settings file in the data folder, read if it exists and no other file is named."""
@@ -111,7 +112,7 @@ class Declaration:
         if self.python_type is bool:
             return click.BOOL
         if self.python_type is int:
-            return click.IntRange(self.minimum, self.maximum)
+            return WholeRange(self.minimum, self.maximum)
         if self.python_type is Path:
             return click.Path(path_type=Path, file_okay=not self.folder, dir_okay=self.folder)
         return click.STRING

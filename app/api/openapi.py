@@ -270,6 +270,7 @@ def _records(record: Json) -> Json:
     after = _query("nextPageToken", {"type": "integer", "minimum": 0, "maximum": 10**9})
     record_id, name = _path("record", _RECORD_ID, EXAMPLE_RECORD), _path("name", _NAME)
     appended = _query("transaction", _HASH)
+    organisation = _query("organisation", {"type": "integer", "minimum": 1, "maximum": 10**9 - 1})
     added = {
         "type": "object",
         "required": ["transaction", "schema", "key", "record", "digest"],
@@ -294,7 +295,7 @@ def _records(record: Json) -> Json:
             "get": _operation(
                 "List the records of a product, of a transaction, or of a schema and key",
                 *(_query("product", _TEXT, example="P-1"), _query("schema", _TEXT), _query("key", _TEXT)),
-                *(appended, page, after),
+                *(organisation, appended, page, after),
                 success={"200": listed},
             ),
             "post": _operation(
@@ -323,8 +324,8 @@ def _records(record: Json) -> Json:
         },
         "/api/v1/records/{record}": {
             "get": _operation(
-                "Get a record: preferably the organisation's own, or the one of a transaction (409 if a repeat)",
-                *(record_id, appended),
+                "Get a record of an organisation (default: preferably the own), or of a transaction (409 if a repeat)",
+                *(record_id, organisation, appended),
                 success={"200": _ENTRY},
                 errors=["409"],
             )
@@ -332,8 +333,7 @@ def _records(record: Json) -> Json:
         "/api/v1/records/{record}/files/{name}": {
             "get": _operation(
                 "Get a file of a record",
-                record_id,
-                name,
+                *(record_id, name, organisation),
                 media_type="application/octet-stream",
                 success={"200": binary, "206": binary},
                 errors=["416"],
@@ -341,12 +341,17 @@ def _records(record: Json) -> Json:
         },
         "/api/v1/records/{record}/readers": {
             "post": _operation(
-                "Grant a reader access", record_id, body={"application/json": granted}, success={"200": _READERS}
+                "Grant a reader access",
+                *(record_id, organisation),
+                body={"application/json": granted},
+                success={"200": _READERS},
             )
         },
         "/api/v1/records/{record}/readers/{fingerprint}": {
             "delete": _operation(
-                "Revoke a reader's access", record_id, _path("fingerprint", _FINGERPRINT), success={"200": _READERS}
+                "Revoke a reader's access",
+                *(record_id, _path("fingerprint", _FINGERPRINT), organisation),
+                success={"200": _READERS},
             )
         },
     }

@@ -11,6 +11,7 @@ from app.franchisee.overview import batch_row
 from chromatrace.documents.content import BatchContent
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import BatchId
+from chromatrace.domain.numbers import parse_whole
 from chromatrace.domain.rights import Role
 from chromatrace.domain.serials import SerialRange
 from chromatrace.identity.labels import label_sheet
@@ -40,8 +41,8 @@ def labels(batch_id: str) -> str:
 def label_sheet_pdf(batch_id: str) -> Response:
     """Return an A4 PDF of `count` labels, starting with serial number `first`."""
     view, content, serials = _load(batch_id)
-    first = request.args.get("first", serials.first, type=int)
-    count = request.args.get("count", min(MAX_LABELS, serials.count), type=int)
+    first = parse_whole(request.args.get("first", str(serials.first)), "first")
+    count = parse_whole(request.args.get("count", str(min(MAX_LABELS, serials.count))), "count")
     if not 1 <= count <= MAX_LABELS:
         raise InvalidInput(
             f"count is {count}; it must be 1 to {MAX_LABELS}", field="count", hint="print several smaller sheets"

@@ -23,6 +23,7 @@ from app.store.actions import RECALL, pending_actions
 from app.store.models import Action
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchId
+from chromatrace.domain.numbers import parse_whole
 from chromatrace.domain.rights import Role, Scope
 from chromatrace.index.views import BatchView, GrantView, OfferView
 
@@ -90,7 +91,8 @@ def batches(group: str) -> str:
     """Show all batches of one group, page by page."""
     if group not in GROUPS:
         raise NotFound(f"unknown list {group!r}", field="group", hint=f"one of {', '.join(GROUPS)}")
-    rows = _group(group, _PAGE, request.args.get("after", type=int))
+    after = request.args.get("after")
+    rows = _group(group, _PAGE, None if after is None else parse_whole(after, "after"))
     return render_template(
         "franchisee/batches.html",
         title=GROUPS[group],

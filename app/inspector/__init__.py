@@ -16,11 +16,14 @@ from app.context import current_operator, current_portal, current_snapshot, look
 from app.errors import http_status
 from app.security import limit_views
 from app.settings import PortalSettings
-from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
+from chromatrace.domain.errors import ChromaTraceError, NotFound
 from chromatrace.domain.identifiers import BatchId
+from chromatrace.domain.numbers import parse_decimal, parse_whole
 from chromatrace.domain.rights import Role
 from chromatrace.quality.check_sheet import Parameter
 from chromatrace.quality.inspection_tasks import FILE_NAME, InspectionTask, InspectionTasks
+from chromatrace.quality.inspector_states import FILE_NAME as STATES
+from chromatrace.quality.inspector_states import InspectorStates
 
 _ROUND = re.compile(r"[0-9a-f]{64}")
 _VALUE = "value-"
@@ -50,11 +53,12 @@ def submit(round_id: str, inspector: str) -> ResponseReturnValue:
             task = open_tasks.find(bytes.fromhex(round_id), inspector) if _ROUND.fullmatch(round_id) else None
             if task is None or task.organisation != operator.organisation:
                 raise NotFound("your organisation has no such inspection task", field="round")
-            state = request.form.get("state") if task.sheet is None else None
-            open_tasks.submit(task, operator.address, values=_values(task), state=state, defects=_defects())
+            defects = parse_whole(request.form.get("defects", "0"), "defects")
+            state = request.form.get("state")
+            open_tasks.submit(task, operator.address, values=_values(task), state=state, defects=defects)
     except ChromaTraceError as error:
         return _page(error, (round_id, inspector)), http_status(error)
-    flash("Answer submitted. The inspector process seals it and sends it to the chain.", "plain")
+    flash("Answer submitted. Its outcome is shown below.", "plain")
     return redirect(url_for("inspector.tasks"), 303)
 
 
@@ -71,11 +75,16 @@ def _page(error: ChromaTraceError | None = None, failed_task: tuple[str, str] = 
     operator, now = current_operator(), now_s()
     with _open_tasks() as open_tasks:
         waiting, answered = open_tasks.waiting(operator.organisation, now), open_tasks.answered_by(operator.address)
+    with InspectorStates(current_portal().config.data_folder / STATES) as states:
+        processes = states.states(operator.organisation)
     return render_template(
         "inspector/tasks.html",
         waiting=waiting,
         answered=answered,
         lots={task.about.subject: _lot(task) for task in (*waiting, *answered)},
+        outcomes={task.round: _outcome(task) for task in answered},
+        stopped=[process for process in processes if not process.running(now)],
+        faults=[(process, message) for process in processes for message in process.faults.values()],
         now=now,
         organisation=lookup_organisation(operator.organisation).name,
         error=error,
@@ -98,21 +107,29 @@ def _values(task: InspectionTask) -> dict[str, float]:
     if task.sheet is None:
         return {}
     return {
-        parameter.name: _number(request.form.get(f"{_VALUE}{index}", ""), parameter)
+        parameter.name: parse_decimal(request.form.get(f"{_VALUE}{index}", ""), parameter.name)
         for index, parameter in enumerate(task.sheet.parameters)
     }
 
 
-def _number(text: str, parameter: Parameter) -> float:
-    """Parse a decimal with a point or a comma."""
-    try:
-        return float(text.strip().replace(",", "."))
-    except ValueError:
-        raise InvalidInput(f"{text!r:.40} is not a valid number", field=parameter.name) from None
-
-
-def _defects() -> int:
-    text = request.form.get("defects", "0").strip()
-    if not text.isdecimal() or len(text) > 9:
-        raise InvalidInput(f"{text!r:.40} is not a valid whole number", field="defects")
-    return int(text)
+def _outcome(task: InspectionTask) -> str:
+    """Describe what became of an answer, as far as the index shows."""
+    snapshot = current_snapshot()
+    round_ = snapshot.round(task.round)
+    panel = next((panel for panel in snapshot.panels() if round_ is not None and panel.panel == round_.panel), None)
+    if round_ is None or panel is None:
+        return "waiting to be sent"
+    numbers = {member.number for member in panel.inspectors if member.account.lower() == task.inspector}
+    seat = next((seat for seat in round_.seats if seat.inspector in numbers), None)
+    status = None if seat is None else seat.status
+    if status == "stalled":
+        return "missed the deadline; the inspector was penalised"
+    if round_.phase == "lapsed":
+        return "the round lapsed without a result"
+    if round_.phase == "decided" and seat is not None and seat.state is not None and round_.state is not None:
+        result = task.about.states[round_.state]
+        return f"{'agrees with' if seat.state == round_.state else 'differs from'} the result, {result}"
+    return {
+        "committed": "committed; not revealed yet",
+        "revealed": "revealed; the round is not decided yet",
+    }.get(status or "", "waiting to be sent")

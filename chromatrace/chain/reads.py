@@ -242,23 +242,54 @@ class SeatState:
 
 @dataclass(frozen=True, slots=True)
 class RoundState:
-    """The round in a lane. `deadline` in Unix seconds; `state` is an index into the rule's states."""
+    """The round in a lane. `deadline` in Unix seconds; `state` is an index into the rule's states.
+
+    external_only  whether inspectors of the panel's organisation are excluded
+    first          number of the inspector in the first seat; 0: drawn
+    draw_block     number of the block whose hash seeds the draw
+    """
 
     id: bytes
     phase: RoundPhase
     state: int
     recorder: int
+    external_only: bool
+    first: int
+    draw_block: int
     deadline: int
     seats: tuple[SeatState, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class InspectorState:
-    """The learned state of an inspector in a panel; `capability` in 1/10,000."""
+    """The state of an inspector in a panel. `own`: it belonged to the panel's organisation when it was enrolled.
+
+    `capability` in 1/10,000.
+    """
 
     capability: int
     inspections: int
     wins: int
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PanelState:
+    """The present rule of a panel: version (0: none), minimum number of answers, seats that are drawn at once."""
+
+    version: int
+    minimum: int
+    first_wave: int
+
+
+def panel(panel: OrganisationId) -> Read[PanelState]:
+    """Return the present rule of a panel."""
+
+    def result(version: int, struct: Any) -> PanelState:
+        _, minimum, _, first_wave, *_ = struct
+        return PanelState(version, minimum, first_wave)
+
+    return Read("QualityConsensus", "rule", (panel,), result)
 
 
 def inspector_number(panel: OrganisationId, account: str) -> Read[int]:
@@ -270,8 +301,8 @@ def inspector(panel: OrganisationId, number: int) -> Read[InspectorState]:
     """Return an inspector's record on a panel."""
 
     def result(struct: Any) -> InspectorState:
-        _, capability, inspections, wins, *_ = struct
-        return InspectorState(capability, inspections, wins)
+        _, capability, inspections, wins, _, own, *_ = struct
+        return InspectorState(capability, inspections, wins, own)
 
     return Read("QualityConsensus", "inspector", (panel, number), result)
 
@@ -280,14 +311,26 @@ def round_in(lane: LaneId) -> Read[RoundState]:
     """Return the current or last round in a lane."""
 
     def result(identity: bytes, current: Any, seats: Any) -> RoundState:
-        phase, _, _, _, _, _, state, recorder, _, _, deadline, _, _ = current
+        phase, _, _, external_only, first, _, state, recorder, _, draw_block, deadline, _, _ = current
         return RoundState(
             identity,
             RoundPhase(phase),
             state,
             recorder,
+            external_only,
+            first,
+            draw_block,
             deadline,
             tuple(SeatState(number, SeatStatus(status), answer) for number, status, answer in seats),
         )
 
     return Read("QualityConsensus", "round", (lane,), result)
+
+
+def eligible_inspectors(panel: OrganisationId) -> Read[tuple[int, ...]]:
+    """Return the numbers of the inspectors that can be drawn now."""
+
+    def result(bits: int) -> tuple[int, ...]:
+        return tuple(number for number in range(1, 256) if bits >> number & 1)
+
+    return Read("QualityConsensus", "eligible", (panel,), result)

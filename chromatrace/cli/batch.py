@@ -24,6 +24,7 @@ from chromatrace.cli.output import emit, err, json_option, print_line
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import ZERO_BYTES32, BatchKey, RouteId, Serial
 from chromatrace.domain.rights import SalesChannel
+from chromatrace.number_types import WholeRange
 from chromatrace.services.organisations import may_read_department, own_organisation, signer_organisation
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
@@ -116,7 +117,7 @@ def show(workspace: Workspace, key: BatchKey, as_json: bool) -> None:
 
 
 @batch.command("list")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Maximum number of batches.")
+@click.option("--limit", default=50, show_default=True, type=WholeRange(1, 500), help="Maximum number of batches.")
 @json_option
 @click.pass_obj
 def list_(workspace: Workspace, limit: int, as_json: bool) -> None:
@@ -226,9 +227,9 @@ def recycle(workspace: Workspace, key: BatchKey, as_json: bool) -> None:
 
 @batch.command()
 @batch_argument
-@click.option("--standard", required=True, type=click.IntRange(0), help="Units for the standard channel.")
-@click.option("--defective", required=True, type=click.IntRange(0), help="Units for sale at a discount.")
-@click.option("--scrap", required=True, type=click.IntRange(0), help="Units that are not sold.")
+@click.option("--standard", required=True, type=WholeRange(0), help="Units for the standard channel.")
+@click.option("--defective", required=True, type=WholeRange(0), help="Units for sale at a discount.")
+@click.option("--scrap", required=True, type=WholeRange(0), help="Units that are not sold.")
 @json_option
 @click.pass_obj
 def grade(workspace: Workspace, key: BatchKey, standard: int, defective: int, scrap: int, as_json: bool) -> None:

@@ -11,6 +11,7 @@ import click
 from chromatrace.cli.options import batch_argument
 from chromatrace.cli.output import emit, err, json_option, print_line
 from chromatrace.domain.identifiers import BatchId, BatchKey
+from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
@@ -28,7 +29,7 @@ limit_option = click.option(
     "--max-batches",
     default=10_000,
     show_default=True,
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="Maximum number of batches in each direction.",
 )
 
@@ -42,7 +43,7 @@ limit_option = click.option(
     show_default=True,
     help="back: inputs; forward: batches made from it.",
 )
-@click.option("--depth", type=click.IntRange(0), help="Maximum number of generations to follow.")
+@click.option("--depth", type=WholeRange(0), help="Maximum number of generations to follow.")
 @limit_option
 @svg_option
 @csv_option

@@ -8,6 +8,7 @@ import click
 
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, json_option
+from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
 
 
@@ -29,14 +30,14 @@ def chain() -> None:
     "--port",
     default=8000,
     show_default=True,
-    type=click.IntRange(0, 65535),
+    type=WholeRange(0, 65535),
     help="Port of the portal; 0: any free port.",
 )
 @click.option(
     "--chain-port",
     default=8545,
     show_default=True,
-    type=click.IntRange(0, 65535),
+    type=WholeRange(0, 65535),
     help="Port of the chain; 0: any free port.",
 )
 @click.pass_obj

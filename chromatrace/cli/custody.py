@@ -7,9 +7,10 @@ import time
 import click
 
 from chromatrace.chain import calls
-from chromatrace.cli.options import FiniteRange, batch_argument, reason_option, submit_call
+from chromatrace.cli.options import batch_argument, reason_option, submit_call
 from chromatrace.cli.output import json_option
 from chromatrace.domain.identifiers import BatchKey
+from chromatrace.number_types import FiniteRange
 from chromatrace.services.organisations import organisation_number
 from chromatrace.services.workspace import Workspace
 

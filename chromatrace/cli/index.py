@@ -6,13 +6,14 @@ import click
 
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, format_time, json_option, progress
+from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
 
 confirmations_option = click.option(
     "--confirmations",
     default=0,
     show_default=True,
-    type=click.IntRange(0, 1_000_000),
+    type=WholeRange(0, 1_000_000),
     help="Number of blocks on top of a block before it is indexed.",
 )
 finalized_option = click.option("--finalized", is_flag=True, help="Index finalized blocks only.")
@@ -90,7 +91,7 @@ def rebuild(workspace: Workspace, confirmations: int, finalized: bool, as_json: 
 
 
 @index.command()
-@click.option("--max-lag", default=50, show_default=True, type=click.IntRange(0), help="Maximum lag in blocks.")
+@click.option("--max-lag", default=50, show_default=True, type=WholeRange(0), help="Maximum lag in blocks.")
 @json_option
 @click.pass_obj
 def status(workspace: Workspace, max_lag: int, as_json: bool) -> None:

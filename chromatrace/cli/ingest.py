@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.cli.interrupts import stop_event
-from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.number_types import FiniteRange
 from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:

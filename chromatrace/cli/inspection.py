@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from chromatrace.chain import calls, reads
+from chromatrace.chain import calls
 from chromatrace.cli.interrupts import stopped_by_signal
-from chromatrace.cli.options import ADDRESS, FiniteRange, parse_batch, parse_bytes32, read_json, submit_call
-from chromatrace.cli.output import dump, emit, json_option, print_note
+from chromatrace.cli.options import ADDRESS, parse_batch, parse_bytes32, read_json, submit_call
+from chromatrace.cli.output import dump, emit, format_time, json_option, print_note
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import OrganisationId
 from chromatrace.domain.rights import Stage, Verdict
+from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.quality.rules import UNIT, Rule, capability
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage import strict_json
@@ -24,8 +26,16 @@ from chromatrace.storage.files import deliver
 if TYPE_CHECKING:
     from chromatrace.inspector.adapters import Adapter, Finding, Question
 
+confirmations_option = click.option(
+    "--confirmations",
+    type=WholeRange(0, 1_000_000),
+    help="Blocks on top of a commitment before it is final. Default: the chain's finalized block; 12 blocks if the "
+    "chain has none; 0 on a development node that makes blocks for transactions only.",
+)
 STAGES = click.Choice([stage.name.lower() for stage in Stage])
 MAX_POSITION = 65_535
+MAX_PHASE_S = 30 * 86_400
+"""Longest phase that the contract accepts, in seconds."""
 
 
 @click.group()
@@ -45,8 +55,8 @@ def inspection() -> None:
 
 @inspection.command()
 @click.argument("evidence", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--sample-size", required=True, type=click.IntRange(1), help="Number of units measured.")
-@click.option("--defects", required=True, type=click.IntRange(0), help="Number of units out of limits.")
+@click.option("--sample-size", required=True, type=WholeRange(1), help="Number of units measured.")
+@click.option("--defects", required=True, type=WholeRange(0), help="Number of units out of limits.")
 @click.option("--verdict", type=click.Choice(["pass", "fail"]), help="Verdict. Default: from the measurements.")
 @click.option(
     "--hours",
@@ -116,9 +126,7 @@ def submit(workspace: Workspace, signed: Path, as_json: bool) -> None:
 
 @inspection.command("set-policy")
 @click.argument("stage", type=STAGES)
-@click.option(
-    "--units-per-sample", required=True, type=click.IntRange(1), help="Sample one out of this number of units."
-)
+@click.option("--units-per-sample", required=True, type=WholeRange(1), help="Sample one out of this number of units.")
 @click.option(
     "--independent/--own",
     required=True,
@@ -141,15 +149,22 @@ def set_policy(workspace: Workspace, stage: str, units_per_sample: int, independ
     help="Possible answer; may be repeated. The first means that the product passed.",
 )
 @click.option(
-    "--minimum", default=3, show_default=True, help="Minimum number of answers: odd, more than the number of states."
+    "--minimum",
+    default=3,
+    show_default=True,
+    type=WholeRange(1),
+    help="Minimum number of answers: odd, more than the number of states.",
 )
 @click.option(
     "--maximum",
     default=5,
     show_default=True,
+    type=WholeRange(1),
     help="Maximum number of answers, at which the strongest group decides: odd, at most 17.",
 )
-@click.option("--first-wave", type=int, help="Number of inspectors drawn at the same time. Default: --maximum.")
+@click.option(
+    "--first-wave", type=WholeRange(1), help="Number of inspectors drawn at the same time. Default: --maximum."
+)
 @click.option(
     "--weighing", default="confidence", show_default=True, help="One of majority, confidence, noisy-or, log-odds."
 )
@@ -177,10 +192,16 @@ def set_policy(workspace: Workspace, stage: str, units_per_sample: int, independ
     show_default=True,
     help="Capability deducted for missing the deadline.",
 )
-@click.option("--commit-seconds", default=3600, show_default=True, help="Seconds to commit an answer.")
 @click.option(
-    "--reveal-seconds", default=600, show_default=True, help="Seconds to reveal the answers after the commit phase."
+    "--commit-seconds", default=3600, show_default=True, type=WholeRange(1, MAX_PHASE_S), help="Seconds to commit."
 )
+@click.option(
+    "--reveal-seconds",
+    type=WholeRange(1, MAX_PHASE_S),
+    help="Seconds to reveal the answers after the commit phase. Default: 600, or longer if the chain needs more time "
+    "until a commitment is final.",
+)
+@confirmations_option
 @click.option(
     "--decides",
     type=click.Choice(["none", "first", "final", "both"]),
@@ -202,11 +223,18 @@ def set_rule(
     minimum_capability: float,
     stall_penalty: float,
     commit_seconds: int,
-    reveal_seconds: int,
+    reveal_seconds: int | None,
+    confirmations: int | None,
     decides: str,
     as_json: bool,
 ) -> None:
-    """Set the consensus rule of your organisation's panel for new rounds. Requires your administrator's key."""
+    """Set the consensus rule of your organisation's panel for new rounds. Requires your administrator's key.
+
+    Inspectors reveal their answers when the last commitment is final. The phases must be long enough for that.
+    """
+    from chromatrace.chain.finality import read_finality
+    from chromatrace.services.rounds import phase_lengths
+
     if error is not None:
         if threshold is not None or weighing != "log-odds":
             raise InvalidInput(
@@ -223,17 +251,20 @@ def set_rule(
             "minimum_capability": minimum_capability,
         }
     )
+    finality = read_finality(workspace.rpc, workspace.chain_id, confirmations)
+    commit_s, reveal_s = phase_lengths(finality, commit_seconds, reveal_seconds)
     call = calls.set_rule(
         rule,
         first_wave=maximum if first_wave is None else first_wave,
         stall_penalty=capability(stall_penalty, "/stall_penalty"),
-        commit_s=commit_seconds,
-        reveal_s=reveal_seconds,
+        commit_s=commit_s,
+        reveal_s=reveal_s,
         decides_first=decides in ("first", "both"),
         decides_final=decides in ("final", "both"),
     )
     receipt = workspace.chain.submit(call)
-    emit(as_json, {"version": receipt.event("RuleSet").args["version"], "rule": rule.as_json(), "tx": receipt.tx})
+    facts = {"version": receipt.event("RuleSet").args["version"], "rule": rule.as_json(), "tx": receipt.tx}
+    emit(as_json, facts | {"commit_seconds": commit_s, "reveal_seconds": reveal_s})
 
 
 @inspection.command()
@@ -257,7 +288,7 @@ def enrol(workspace: Workspace, address: str, initial: float, instrument: str, a
 
 
 @inspection.command()
-@click.argument("number", type=click.IntRange(1, 255))
+@click.argument("number", type=WholeRange(1, 255))
 @json_option
 @click.pass_obj
 def retire(workspace: Workspace, number: int, as_json: bool) -> None:
@@ -268,30 +299,68 @@ def retire(workspace: Workspace, number: int, as_json: bool) -> None:
 @inspection.command("open")
 @click.argument("subject")
 @click.option(
-    "--step", default=0, show_default=True, type=click.IntRange(0, MAX_POSITION), help="Route step; 0: whole stage."
+    "--step", default=0, show_default=True, type=WholeRange(0, MAX_POSITION), help="Route step; 0: whole stage."
 )
 @click.option("--stage", default="first", show_default=True, type=STAGES, help="Stage of the inspection.")
 @click.option(
     "--first",
     default=0,
     show_default=True,
-    type=click.IntRange(0, 255),
+    type=WholeRange(0, 255),
     help="Number of the inspector in the first seat; 0: drawn by the contract.",
 )
-@click.option(
-    "--lane", default=0, show_default=True, type=click.IntRange(0, MAX_POSITION), help="Free lane of the panel."
-)
-@click.option("--sample-size", default=1, show_default=True, type=click.IntRange(0), help="Number of units to measure.")
+@click.option("--lane", default=0, show_default=True, type=WholeRange(0, MAX_POSITION), help="Free lane of the panel.")
+@click.option("--sample-size", default=1, show_default=True, type=WholeRange(0), help="Number of units to measure.")
 @json_option
 @click.pass_obj
 def open_round(
     workspace: Workspace, subject: str, step: int, stage: str, first: int, lane: int, sample_size: int, as_json: bool
 ) -> None:
-    """Open a round about SUBJECT: GTIN/LOT of a batch, or 0x and 64 hexadecimal digits of a workpiece."""
+    """Open a round about SUBJECT: GTIN/LOT of a batch, or 0x and 64 hexadecimal digits of a workpiece.
+
+    If too few inspectors can be drawn at present, a warning follows.
+    """
+    from chromatrace.services.rounds import inspectors_missing
+
     identity = parse_bytes32(subject, "subject") if subject.startswith("0x") else bytes(parse_batch(subject).batch_id)
     request = calls.RoundRequest(lane, identity, step, Stage[stage.upper()], first, sample_size)
     receipt = workspace.chain.submit(calls.open_rounds([request]))
-    emit(as_json, {"round": receipt.event("RoundOpened").args["round"], "lane": lane, "tx": receipt.tx})
+    opened = receipt.event("RoundOpened").args
+    facts = {"round": opened["round"], "lane": lane, "tx": receipt.tx}
+    warning = inspectors_missing(workspace.reader, OrganisationId(opened["panel"]), lane)
+    if warning is not None:
+        print_note(f"warning: {warning}")
+        facts["warning"] = warning
+    emit(as_json, facts)
+
+
+@inspection.command()
+@json_option
+@click.pass_obj
+def status(workspace: Workspace, as_json: bool) -> None:
+    """Show the inspectors of this data folder: whether their processes run, and what fails.
+
+    Exits with status 1 if a process has stopped or has a fault.
+    """
+    from chromatrace.quality.inspector_states import FILE_NAME, InspectorStates
+
+    with InspectorStates(workspace.data / FILE_NAME) as file:
+        states = file.states()
+    now = time.time()
+    facts = [
+        {
+            "inspector": state.inspector,
+            "panel": state.panel,
+            "number": state.number,
+            "running": state.running(now),
+            "seen_at": format_time(state.seen_at),
+            "faults": [{"subject": subject, "message": message} for subject, message in state.faults.items()],
+        }
+        for state in states
+    ]
+    emit(as_json, {"inspectors": facts})
+    if any(state.faults or not state.running(now) for state in states):
+        raise click.exceptions.Exit(1)
 
 
 @inspection.command()
@@ -335,7 +404,7 @@ def rounds(workspace: Workspace, as_json: bool) -> None:
 
 
 @inspection.command()
-@click.option("--panel", type=click.IntRange(1), help="Number of the panel's organisation. Default: the signer's.")
+@click.option("--panel", type=WholeRange(1), help="Number of the panel's organisation. Default: the signer's.")
 @click.option("--program", help="Command that reads a question as JSON and writes an answer as JSON.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Folder of questions and answers.")
 @click.option(
@@ -366,6 +435,7 @@ def rounds(workspace: Workspace, as_json: bool) -> None:
     show_default=True,
     help="Seconds between queries of the chain.",
 )
+@confirmations_option
 @click.pass_obj
 def run(
     workspace: Workspace,
@@ -378,6 +448,7 @@ def run(
     console: Path | None,
     sheet: str | None,
     every: float,
+    confirmations: int | None,
 ) -> None:
     """Run an inspector: wait to be drawn, get an answer, commit and reveal it, until Ctrl-C.
 
@@ -386,12 +457,18 @@ def run(
     {"state", "evidence", "defects"}; the evidence is 0x and the SHA-256 of the document. The process can be
     restarted at any time.
 
+    Each inspector also needs its own node: the process reveals its answer when the node shows every seat's commitment
+    in a final block.
+
     With --console, operators of the inspector's organisation that have the role inspector answer on the portal, each
     once per round. Their answers are stored as evidence in the documents of the data folder.
     """
     from chromatrace.inspector.adapters import agent_adapter, console_adapter, folder_adapter, program_adapter
     from chromatrace.inspector.process import run_inspector
-    from chromatrace.quality.inspection_tasks import FILE_NAME, InspectionTasks
+    from chromatrace.quality.inspection_tasks import FILE_NAME as TASKS
+    from chromatrace.quality.inspection_tasks import InspectionTasks
+    from chromatrace.quality.inspector_states import FILE_NAME as STATES
+    from chromatrace.quality.inspector_states import InspectorStates
     from chromatrace.services.records import plant_of
 
     sources = [source for source in (program, folder, agent, ask or None, console) if source is not None]
@@ -403,22 +480,31 @@ def run(
         )
     if sheet is not None and console is None:
         raise InvalidInput("--sheet requires --console", field="sheet")
-    signer = workspace.signer
-    own = workspace.reader.read(reads.operator(signer.address)).organisation
-    adapter: Adapter
-    if program is not None:
-        adapter = program_adapter(program)
-    elif folder is not None:
-        adapter = folder_adapter(folder)
-    elif agent is not None:
-        adapter = agent_adapter(agent, truth, seed=int(signer.address[2:14], 16))
-    elif console is not None:
-        plant = None if sheet is None else plant_of(sheet)
-        adapter = console_adapter(InspectionTasks(console / FILE_NAME), signer.address, own, workspace.documents, plant)
-    else:
-        adapter = _ask_at_terminal
+    seed = int(workspace.signer.address[2:14], 16)
+    plant = None if sheet is None else plant_of(sheet)
+
+    def adapter_for(organisation: OrganisationId) -> Adapter:
+        if program is not None:
+            return program_adapter(program)
+        if folder is not None:
+            return folder_adapter(folder)
+        if agent is not None:
+            return agent_adapter(agent, truth, seed=seed)
+        if console is not None:
+            tasks = InspectionTasks(console / TASKS)
+            return console_adapter(tasks, workspace.signer.address, organisation, workspace.documents, plant)
+        return _ask_at_terminal
+
     with stopped_by_signal():
-        run_inspector(workspace, own if panel is None else OrganisationId(panel), adapter, every, print_note)
+        run_inspector(
+            workspace,
+            None if panel is None else OrganisationId(panel),
+            adapter_for,
+            every,
+            print_note,
+            confirmations=confirmations,
+            states=None if console is None else InspectorStates(console / STATES),
+        )
 
 
 def _ask_at_terminal(question: Question) -> Finding:

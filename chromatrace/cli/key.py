@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from chromatrace.cli.options import ADDRESS, FiniteRange, organisation_option
+from chromatrace.cli.options import ADDRESS, organisation_option
 from chromatrace.cli.output import emit, format_time, json_option, prompt_password
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Role
+from chromatrace.number_types import FiniteRange
 from chromatrace.services.workspace import Workspace
 
 

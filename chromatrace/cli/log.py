@@ -9,10 +9,11 @@ import click
 import orjson
 
 from chromatrace.cli.interrupts import stop_event
-from chromatrace.cli.options import FiniteRange, read_json
+from chromatrace.cli.options import read_json
 from chromatrace.cli.output import emit, err, json_option, print_line, progress
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import OrganisationId
+from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
@@ -40,7 +41,7 @@ def log() -> None:
     "--every-count",
     default=10_000,
     show_default=True,
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="With --watch: anchor after this number of readings.",
 )
 @click.option(
@@ -93,7 +94,7 @@ def status(workspace: Workspace, as_json: bool) -> None:
 @click.option("--channel", help="Channel of the reading in the spool.")
 @click.option("--source", help="Source of the reading.")
 @click.option("--tag", help="Tag of the reading.")
-@click.option("--time-ns", type=int, help="Source time of the reading, in Unix nanoseconds.")
+@click.option("--time-ns", type=WholeRange(0), help="Source time of the reading, in Unix nanoseconds.")
 @click.option("--all", "everything", is_flag=True, help="Verify every reading of --channel.")
 @click.option(
     "--proof", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Verify the reading in a proof file."
@@ -101,7 +102,7 @@ def status(workspace: Workspace, as_json: bool) -> None:
 @click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="Write the proof to this file.")
 @click.option(
     "--organisation",
-    type=click.IntRange(1, 2**32 - 1),
+    type=WholeRange(1, 2**32 - 1),
     help="Number of the owning organisation; required if several have a channel of this name.",
 )
 @json_option

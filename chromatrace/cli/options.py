@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,9 @@ from chromatrace.domain.addresses import parse_address
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey
+from chromatrace.domain.numbers import parse_whole
 from chromatrace.domain.rights import Role, Scope
+from chromatrace.number_types import WholeRange
 
 if TYPE_CHECKING:
     from chromatrace.chain.calls import Call
@@ -39,7 +40,7 @@ def batch_argument(command: Callable[..., None]) -> Callable[..., None]:
 reason_option = click.option("--reason", required=True, help="Reason, recorded on the chain and readable by anyone.")
 organisation_option = click.option(
     "--organisation",
-    type=click.IntRange(1, 2**32 - 1),
+    type=WholeRange(1, 2**32 - 1),
     help="Number of the owning organisation, if several use this name or key. Default: your own.",
 )
 
@@ -60,13 +61,17 @@ def parse_bytes32(text: str, field: str) -> bytes:
 def parse_input(text: str) -> Input:
     """Parse GTIN/LOT=UNITS; a lot may itself contain `=`."""
     name, equals, units = text.rpartition("=")
-    if not equals or not units.isdecimal():
+    if not equals or not units:
         raise InvalidInput(
             f"expected GTIN/LOT=UNITS, got {text!r}: the number of units is missing",
             field="input",
             hint="for example 09521234500025/G-7741=100",
         )
-    return Input(parse_batch(name).batch_id, int(units))
+    try:
+        quantity = parse_whole(units, "input")
+    except InvalidInput as error:
+        raise InvalidInput(f"number of units: {error.message}", field="input", hint=error.hint) from error
+    return Input(parse_batch(name).batch_id, quantity)
 
 
 def parse_pair(text: str, option: str, form: str) -> tuple[str, str]:
@@ -105,16 +110,6 @@ def submit_call(workspace: Workspace, as_json: bool, call: Call, *keys: BatchKey
     with batches_named(*keys):
         receipt = workspace.chain.submit(call)
     emit(as_json, {"tx": receipt.tx, "block": receipt.block_number})
-
-
-class FiniteRange(click.FloatRange):
-    """A range of finite numbers. NaN passes every comparison in `click.FloatRange`."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        number = click.FLOAT.convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is not a finite number", param, ctx)
-        return super().convert(number, param, ctx)
 
 
 class FlagList(click.ParamType[IntFlag]):

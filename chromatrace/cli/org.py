@@ -12,12 +12,16 @@ from chromatrace.cli.output import emit, format_time, json_option, print_line
 from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.names import check_organisation_name
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
+from chromatrace.number_types import WholeRange
 from chromatrace.services.organisations import organisation_number, signer_organisation
 from chromatrace.services.workspace import Workspace
 
 KINDS = click.Choice([kind.name.lower() for kind in OrganisationKind if kind])
 until_option = click.option(
-    "--valid-until", default=FOREVER, type=int, help="Last second of validity, Unix time. Default: no end."
+    "--valid-until",
+    default=FOREVER,
+    type=WholeRange(0, FOREVER),
+    help="Last second of validity, Unix time. Default: no end.",
 )
 
 

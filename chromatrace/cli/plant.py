@@ -17,6 +17,8 @@ import click
 
 from chromatrace.cli.output import emit, json_option, print_line
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.numbers import parse_decimal
+from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.plant.configuration import example_plant, example_plants, load_plant
 from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.faults import parse_fault
@@ -59,14 +61,18 @@ def list_(as_json: bool) -> None:
     "--recording", type=click.Path(path_type=Path), help="Replay this table of numbers instead of simulating a plant."
 )
 @click.option("--columns", help="Tags of the recording's columns, for example XMEAS(1..41),XMV(1..11).")
-@click.option("--step", type=float, help="Interval between the rows of the recording, in seconds.")
+@click.option("--step", help="Interval between the rows of the recording, in seconds.")
 @click.option("--name", help="Source name of the recording. Default: the file name without extension.")
 @click.option("--start", help="Start of the simulated time (RFC 3339). Default: now.")
 @click.option("--time-factor", default="1", show_default=True, help="Simulated seconds per second, or max.")
 @click.option("--wait-for-client", is_flag=True, help="Start after a client has subscribed.")
-@click.option("--runs", type=click.IntRange(min=1), help="Exit after every machine has finished this number of runs.")
-@click.option("--sample-period", type=float, help="Sample period in simulated seconds. Default: the plant's value.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the simulation.")
+@click.option("--runs", type=WholeRange(min=1), help="Exit after every machine has finished this number of runs.")
+@click.option(
+    "--sample-period",
+    type=FiniteRange(0, min_open=True),
+    help="Sample period in simulated seconds. Default: the plant's value.",
+)
+@click.option("--seed", type=WholeRange(0), default=1, show_default=True, help="Seed of the simulation.")
 @click.option(
     "--fault",
     "faults",
@@ -76,7 +82,7 @@ def list_(as_json: bool) -> None:
 )
 @click.option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="OPC UA endpoint; port 0: any free port.")
 @click.option(
-    "--history", type=click.IntRange(min=1), default=100_000, show_default=True, help="Number of values kept per tag."
+    "--history", type=WholeRange(min=1), default=100_000, show_default=True, help="Number of values kept per tag."
 )
 @click.option("--certificates", type=click.Path(path_type=Path), help="Folder of certificates; enables encryption.")
 @click.option("--users", type=click.Path(path_type=Path), help="JSON file that maps user names to argon2id hashes.")
@@ -84,7 +90,7 @@ def serve(
     plant_name: str,
     recording: Path | None,
     columns: str | None,
-    step: float | None,
+    step: str | None,
     name: str | None,
     start: str | None,
     time_factor: str,
@@ -113,7 +119,8 @@ def serve(
     if recording is not None:
         if columns is None or step is None:
             raise InvalidInput("a recording requires columns and step", field="columns")
-        source = Recording(recording, expand_columns(columns), step_s=step, start_ns=start_ns, name=name)
+        step_s = parse_decimal(step, "step_s")
+        source = Recording(recording, expand_columns(columns), step_s=step_s, start_ns=start_ns, name=name)
     else:
         source = Simulation(
             _plant(plant_name),
@@ -156,10 +163,7 @@ def _plant(name: str) -> Plant:
 
 
 def _factor(text: str) -> float | None:
-    try:
-        return None if text == "max" else float(text)
-    except ValueError as error:
-        raise InvalidInput(f"expected a number or max, got {text!r}", field="time_factor") from error
+    return None if text == "max" else parse_decimal(text, "time_factor")
 
 
 def _time_ns(text: str | None) -> int:

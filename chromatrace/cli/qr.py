@@ -12,6 +12,7 @@ from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound, 
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.rights import BatchState
 from chromatrace.domain.serials import SerialRange
+from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
@@ -73,9 +74,9 @@ def code(
 @qr.command()
 @click.argument("gtin")
 @click.argument("lot")
-@click.option("--first", default=1, show_default=True, type=click.IntRange(0), help="First serial number.")
-@click.option("--count", required=True, type=click.IntRange(1), help="Number of labels.")
-@click.option("--width", default=6, show_default=True, type=click.IntRange(1, 20), help="Number of digits of a serial.")
+@click.option("--first", default=1, show_default=True, type=WholeRange(0), help="First serial number.")
+@click.option("--count", required=True, type=WholeRange(1), help="Number of labels.")
+@click.option("--width", default=6, show_default=True, type=WholeRange(1, 20), help="Number of digits of a serial.")
 @click.option("--title", default="", help="Product name, printed at the bottom of each page.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PDF file to write."

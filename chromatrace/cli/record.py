@@ -14,6 +14,7 @@ from chromatrace.cli.options import ADDRESS, organisation_option, parse_pair
 from chromatrace.cli.output import emit, format_time, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.ledger_entries import DepartmentRight, record_id
+from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def add(
 @click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--kind", required=True, help="Kind of record, such as discrete-processing.component.")
 @click.option(
-    "--batch", default=500, show_default=True, type=click.IntRange(1, 1000), help="Number of records per transaction."
+    "--batch", default=500, show_default=True, type=WholeRange(1, 1000), help="Number of records per transaction."
 )
 @reader_option
 @json_option
@@ -321,6 +322,7 @@ def _description(records: DepartmentRecords, entry: Any) -> dict[str, Any]:
     metavar="NAME",
     help="Name or fingerprint of a reader key to use; may be repeated. Default: the keys of the record's department.",
 )
+@organisation_option
 @json_option
 @click.pass_obj
 def grant(
@@ -331,12 +333,14 @@ def grant(
     revoke: tuple[str, ...],
     rotate: bool,
     names: tuple[str, ...],
+    organisation: int | None,
     as_json: bool,
 ) -> None:
     """Grant or revoke access to the document of a record and its files, in one step. Print its readers.
 
-    Requires a key of the department that wrote the record, which remains a reader. Other records that share a file keep
-    their readers. A revoked reader keeps every document, and every key of a document, that it has already read.
+    You must be allowed to read the department that wrote the record and to append to it, and hold a key of it, which
+    remains a reader. Other records that share a file keep their readers. A revoked reader keeps every document, and
+    every key of a document, that it has already read.
     """
     from chromatrace.records.reader_key import Reader
     from chromatrace.services.records import open_records, reading_keys
@@ -344,7 +348,7 @@ def grant(
     added = [Reader.parse(text) for text in readers]
     records = open_records(workspace)
     record_kind = records.catalogue.newest(kind)
-    entry = records.find(record_id(record_kind.id, record_key), record_kind)
+    entry = records.find(record_id(record_kind.id, record_key), record_kind, organisation)
     keys = reading_keys(workspace, names) if names else None
     remaining = records.grant(entry, added, revoke, keys=keys, rotate=rotate)
     emit(as_json, {"readers": [reader.as_dict() for reader in remaining]})

@@ -15,6 +15,7 @@ from chromatrace.cli.route_station import key_id_of, station
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 from chromatrace.domain.identifiers import RouteId
 from chromatrace.domain.rights import RouteKind
+from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
@@ -121,21 +122,21 @@ def fetch(workspace: Workspace, route_id: str, out: Path, as_json: bool) -> None
 @TRACE
 @click.option("--station", "station_name", required=True, help="Name of the station that signs.")
 @click.option(
-    "--step", type=click.IntRange(1), help="Number of the step to sign. Default: the next step, once for each station."
+    "--step", type=WholeRange(1), help="Number of the step to sign. Default: the next step, once for each station."
 )
 @click.option("--log", metavar="CHANNEL", help="Sign the head of all spooled readings of this channel.")
 @click.option(
     "--log-of",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="With --log: number of the organisation that owns the channel. Default: the station's.",
 )
 @click.option("--digest", help="Sign this digest, 0x…: head or entry of a log, or SHA-256 of a document.")
 @click.option("--channel", help="With --digest: id of the log's channel, 0x…. Default: no log.")
-@click.option("--log-size", type=click.IntRange(0), help="With --digest: number of entries under the head.")
-@click.option("--completed-at", type=click.IntRange(0), help="Completion time, Unix seconds. Default: now.")
+@click.option("--log-size", type=WholeRange(0), help="With --digest: number of entries under the head.")
+@click.option("--completed-at", type=WholeRange(0), help="Completion time, Unix seconds. Default: now.")
 @click.option("--ignore-times", is_flag=True, help="Sign even if a completion time is in the future or out of order.")
 @click.option("--batch", help="Subject as GTIN/LOT; a later step checks it.")
-@click.option("--unit", type=click.IntRange(0), help="With --batch: number of a unit or component of the batch.")
+@click.option("--unit", type=WholeRange(0), help="With --batch: number of a unit or component of the batch.")
 @click.option("--subject", help="Id of the subject, 0x…; a later step checks it.")
 @click.option(
     "--component",

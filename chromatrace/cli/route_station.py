@@ -11,6 +11,7 @@ from chromatrace.chain import calls
 from chromatrace.cli.options import parse_bytes32
 from chromatrace.cli.output import emit, json_option, print_line, prompt_password
 from chromatrace.domain.identifiers import StationKeyId
+from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
 
 
@@ -66,7 +67,7 @@ def register(workspace: Workspace, name: str, unverified: bool, as_json: bool) -
 @station.command()
 @click.argument("name")
 @click.option(
-    "--from", "begin", type=click.IntRange(0), help="Start of the revocation, Unix seconds. Default: in one minute."
+    "--from", "begin", type=WholeRange(0), help="Start of the revocation, Unix seconds. Default: in one minute."
 )
 @json_option
 @click.pass_obj

@@ -10,10 +10,10 @@ from typing import Any
 import click
 from rich.table import Table
 
-from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import emit, json_option, progress
 from chromatrace.cli.output import out as out_console
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.plant.floor import ShopFloor
 from chromatrace.studies import require_extra
 from chromatrace.studies.runner import Runner
@@ -47,11 +47,11 @@ def study_command(study: Callable[..., Study]) -> click.Command:
         "--repetitions",
         default=30,
         show_default=True,
-        type=click.IntRange(2, MAX_COUNT),
+        type=WholeRange(2, MAX_COUNT),
         help="Number of runs of each point.",
     )
-    @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the first run.")
-    @click.option("--processes", type=click.IntRange(1, 1024), help="Number of processes. Default: one per core.")
+    @click.option("--seed", default=1, show_default=True, type=WholeRange(0), help="Seed of the first run.")
+    @click.option("--processes", type=WholeRange(1, 1024), help="Number of processes. Default: one per core.")
     @click.option(
         "--plant", type=click.Path(path_type=Path, dir_okay=False), help="Plant configuration with [shop_floor]."
     )
@@ -145,9 +145,7 @@ def _cell(value: Any) -> str:
 @click.option(
     "--defect-rate", default=0.2, show_default=True, type=FiniteRange(0, 1), help="Share of steps with a defect."
 )
-@click.option(
-    "--threshold", default=3, show_default=True, type=click.IntRange(1), help="Number of inspectors that decide."
-)
+@click.option("--threshold", default=3, show_default=True, type=WholeRange(1), help="Number of inspectors that decide.")
 def scenarios(floor: ShopFloor, runner: Runner, *, defect_rate: float, threshold: int) -> Study:
     """Compare checkpoints and consensus of people and AI agents in seven scenarios (figure 6)."""
     from chromatrace.quality.rules import Rule
@@ -161,12 +159,12 @@ def on_chain_options(default_workpieces: int) -> Callable[[Callable[..., Study]]
 
     def add(study: Callable[..., Study]) -> Callable[..., Study]:
         for option in (
-            click.option("--sets", default=5, show_default=True, type=click.IntRange(1, 20),
+            click.option("--sets", default=5, show_default=True, type=WholeRange(1, 20),
                          help="With --on-chain: number of sets."),
             click.option("--on-chain", is_flag=True,
                          help="Run once with the QualityConsensus contract, on a new Anvil chain."),
             click.option("--workpieces", default=default_workpieces, show_default=True,
-                         type=click.IntRange(1, MAX_COUNT), help="Number of workpieces per run."),
+                         type=WholeRange(1, MAX_COUNT), help="Number of workpieces per run."),
         ):  # fmt: skip
             study = option(study)
         return study
@@ -179,7 +177,7 @@ def on_chain_options(default_workpieces: int) -> Callable[[Callable[..., Study]]
     "--threshold",
     default=3,
     show_default=True,
-    type=click.IntRange(1, 17),
+    type=WholeRange(1, 17),
     help="With --on-chain: number of inspectors that decide.",
 )
 @on_chain_options(5)
@@ -276,7 +274,7 @@ def dependent(floor: ShopFloor, runner: Runner, *, threshold: float, staff: str)
     "--workpieces",
     default=20,
     show_default=True,
-    type=click.IntRange(1, MAX_COUNT),
+    type=WholeRange(1, MAX_COUNT),
     help="Number of workpieces to learn from, and to decide on.",
 )
 @click.option(

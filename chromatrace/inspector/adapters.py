@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import random
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,7 +33,8 @@ class Question:
 
     subject   id of a batch or workpiece
     states    possible answers
-    deadline  last Unix second at which the chain accepts an answer
+    deadline  last Unix second at which an answer is in time; the rest of the commit phase is for sending it
+    passing   index of the state that means that the product passed
     """
 
     round: bytes
@@ -42,6 +44,7 @@ class Question:
     sample_size: int
     states: tuple[str, ...]
     deadline: int
+    passing: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object that programs and files receive."""
@@ -87,7 +90,7 @@ def program_adapter(command: str) -> Adapter:
                 shell=True,
                 input=orjson.dumps(question.as_json()),
                 stdout=subprocess.PIPE,
-                timeout=PROGRAM_TIMEOUT_S,
+                timeout=min(PROGRAM_TIMEOUT_S, max(1.0, question.deadline - time.time())),
                 check=True,
             )
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
@@ -147,7 +150,14 @@ def console_adapter(
 
     def ask(question: Question) -> Finding | None:
         content = question.as_json()
-        about = TaskSubject(content["subject"], question.step, question.stage, question.sample_size, question.states)
+        about = TaskSubject(
+            content["subject"],
+            question.step,
+            question.stage,
+            question.sample_size,
+            question.states,
+            question.passing,
+        )
         sheet = None if plant is None else plant.check_sheet(question.stage).tolerances()
         if sheet is not None and set(sheet.states) != set(question.states):
             raise InvalidInput(

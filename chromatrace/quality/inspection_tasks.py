@@ -16,7 +16,8 @@ from typing import Any
 import orjson
 
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
-from chromatrace.quality.check_sheet import Parameter, ToleranceSheet
+from chromatrace.quality.check_sheet import Parameter, Size, ToleranceSheet
+from chromatrace.quality.findings import check_finding
 from chromatrace.storage.closing import Closing
 from chromatrace.storage.private import private_folder
 from chromatrace.storage.sqlite import FileErrors, open_file, transaction
@@ -38,13 +39,18 @@ CREATE TABLE IF NOT EXISTS tasks (
 
 @dataclass(frozen=True, slots=True)
 class TaskSubject:
-    """The object of an inspection. `subject` is the id of a batch or workpiece, `states` are the possible answers."""
+    """The object of an inspection.
+
+    subject  id of a batch or workpiece
+    states   possible answers; `passing`: index of the one that means that the product passed
+    """
 
     subject: str
     step: int
     stage: str
     sample_size: int
     states: tuple[str, ...]
+    passing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class InspectionTask:
     """One seat of a round, to be answered by a person.
 
     inspector  account of the seat
-    deadline   Unix seconds
+    deadline   last Unix second at which an answer can still be sealed, sent and included in time
     sheet      parameters to measure; None: the person chooses the state
     """
 
@@ -93,9 +99,14 @@ class InspectionTasks(Closing):
         self._db.close()
 
     def add(self, task: InspectionTask) -> TaskAnswer | None:
-        """Add a task unless it exists, and return its answer if there is one."""
+        """Add a task, and return its answer if it has one. An open task gets the deadline of `task`."""
         known = self.find(task.round, task.inspector)
         if known is not None:
+            if known.answer is None and known.deadline != task.deadline:  # seats were drawn again
+                self._db.execute(
+                    "UPDATE tasks SET deadline = ? WHERE round = ? AND inspector = ? AND state IS NULL",
+                    (task.deadline, task.round, task.inspector.lower()),
+                )
             return known.answer
         sheet = None if task.sheet is None else _json(asdict(task.sheet))
         self._db.execute(
@@ -134,13 +145,12 @@ class InspectionTasks(Closing):
     ) -> TaskAnswer:
         """Answer a task: values of the check sheet's parameters, or a state if there is no sheet.
 
+        defects  units out of limits
+        state    with a sheet, it may be given too and must be the state that the values give
+
         Raises `InvalidInput` naming the field; `NotFound`; `Conflict` if the task is answered or over, or if `person`
         has answered another task of this round.
         """
-        result, measurements = _evaluate(task, values or {}, state)
-        maximum = max(task.about.sample_size, 1)
-        if not 0 <= defects <= maximum:
-            raise InvalidInput(f"expected 0 to {maximum} defects, got {defects}", field="defects")
         now = int(time.time())
         with transaction(self._db):
             known = self.find(task.round, task.inspector)
@@ -149,13 +159,24 @@ class InspectionTasks(Closing):
             if known.answer is not None:
                 raise Conflict("the task is already answered", field="round", hint="an answer cannot be changed")
             if now > known.deadline:
-                raise Conflict("the deadline has passed", field="round", hint="the round continues without this seat")
+                raise Conflict(
+                    "the deadline has passed",
+                    field="round",
+                    hint="the answer could not reach the chain in time; the round continues without this seat",
+                )
             if self._tasks("round = ? AND answered_by = ?", task.round, person.lower()):
                 raise Conflict(
                     "you have already answered a task of this round",
                     field="round",
                     hint="another person must answer for this seat",
                 )
+            result, measurements = _evaluate(task, values or {}, state)
+            check_finding(
+                result == task.about.states[task.about.passing],
+                defects,
+                task.about.sample_size,
+                measured_misfit=any(item["size"] != Size.FIT for item in measurements.values()),
+            )
             self._db.execute(
                 "UPDATE tasks SET state = ?, defects = ?, measurements = ?, answered_by = ?, answered_at = ? "
                 "WHERE round = ? AND inspector = ?",
@@ -182,7 +203,14 @@ def _evaluate(
         return state, {}
     sizes = sheet.evaluate(values)
     measurements = {name: {"value": values[name], "size": size.value} for name, size in sizes.items()}
-    return sheet.state(values), measurements
+    result = sheet.state(values)
+    if state is not None and state != result:
+        raise InvalidInput(
+            f"the answer is {state!r}, but the measured values give {result!r}",
+            field="state",
+            hint="correct the values or the answer",
+        )
+    return result, measurements
 
 
 def _task(row: tuple[Any, ...]) -> InspectionTask:

@@ -28,6 +28,7 @@ from chromatrace.records.errors import ContentCorruptError, VaultAccessError, Va
 from chromatrace.records.sealing import ByteSource
 from chromatrace.storage.files import UNFINISHED, write_whole
 from chromatrace.storage.lock import ProcessLock
+from chromatrace.storage.private import private_folder
 
 if TYPE_CHECKING:
     from minio import Minio
@@ -85,7 +86,9 @@ class FolderBlobs:
         """See `Blobs`."""
         path = self.folder / name
         with disk_errors():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not path.parent.exists():
+                private_folder(self.folder)
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_whole(path, chunks)
 
     def read(self, name: str) -> bytes | None:
@@ -110,10 +113,12 @@ class FolderBlobs:
 
     def replace(self, name: str, old: bytes | None, new: bytes) -> bool:
         """See `Blobs`."""
-        with disk_errors(), ProcessLock(self.folder / _LOCK):
-            if self.read(name) != old:
-                return False
-            self.write(name, [new])
+        with disk_errors():
+            private_folder(self.folder)
+            with ProcessLock(self.folder / _LOCK):
+                if self.read(name) != old:
+                    return False
+                self.write(name, [new])
         return True
 
     def walk(self, prefix: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.domain.numbers import parse_decimal, parse_whole
 from chromatrace.domain.record_kinds import FieldType, RecordKind
 from chromatrace.records.document import MAX_DOCUMENT, parse
 from chromatrace.records.errors import InvalidRecordError
@@ -115,16 +116,20 @@ def _value(kind: RecordKind, name: str, cell: str) -> Any:
     try:
         match field.type:
             case FieldType.WHOLE:
-                return int(cell)
+                return parse_whole(cell, name)
             case FieldType.NUMBER:
-                return float(cell)
+                return parse_decimal(cell, name)
             case FieldType.FLAG:
                 return {"true": True, "false": False}[cell]
             case FieldType.KEYS | FieldType.TEXTS:
                 return cell.split(";")
             case FieldType.QUANTITIES:
                 pairs = [item.rpartition(":") for item in cell.split(";")]
-                return [{"product_id": product, "quantity": int(quantity)} for product, _, quantity in pairs]
-    except (ValueError, KeyError) as error:
+                return [
+                    {"product_id": product, "quantity": parse_whole(quantity, name)} for product, _, quantity in pairs
+                ]
+    except InvalidInput as error:
+        raise InvalidRecordError(error.message, field=f"/{name}", hint=error.hint) from error
+    except KeyError as error:
         raise InvalidRecordError(f"{cell[:80]!r} is not a valid {field.type}", field=f"/{name}") from error
     return cell

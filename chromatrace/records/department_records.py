@@ -1,6 +1,13 @@
-"""Append, find and read the records of departments.
+"""Append, find and read the records of departments, and decide what a caller may do.
 
-The caller supplies the index (`RecordIndex`) and the chain (`RecordAppender`).
+The caller supplies the index (`RecordIndex`) and the chain (`RecordAppender`). Each check is about one department, by
+its id on the chain. Record ids, digests and names are public and equal in several organisations; they decide nothing.
+
+    read an entry, its document and files   the chain allows the caller to read the department of the entry
+    change the readers of an entry          it also allows the caller to append to the department of the entry
+    add a record, upload a file             it allows the caller to append to the department of its own organisation
+                                            that writes the kind
+    name an uploaded file                   that department uploaded it
 """
 
 from __future__ import annotations
@@ -54,6 +61,9 @@ class RecordSnapshot(Protocol):
 
     def department(self, department_id: bytes) -> Any | None:
         """Return a department, or None if it is not open."""
+
+    def organisation(self, number: int) -> Any | None:
+        """Return an organisation, or None if it is not registered."""
 
     def subjects_of_record(self, record: RecordId, department: bytes) -> Sequence[SubjectId]:
         """See `Ledger`."""
@@ -131,6 +141,7 @@ class DepartmentRecords:
         self.catalogue = catalogue
         self._index, self._appender, self._vault, self._keys = index, appender, vault, keys
         self._organisation = organisation
+        self._readable: dict[bytes, bool] = {}
         self.ledger: Ledger = _OrganisationLedger(index, organisation)
 
     def department_of(self, kind: RecordKind) -> Any:
@@ -146,8 +157,21 @@ class DepartmentRecords:
 
     def require_writer(self, kind: RecordKind) -> None:
         """Check that the caller may append to the kind's department. Raises the contract's error otherwise."""
+        self._require_append(self.department_of(kind).id, kind_hash(kind.schema))
+
+    def _require_append(self, department: bytes, kind: bytes) -> None:
         probe = LedgerEntry(RecordId(b"\1" * 20), SubjectId(b"\1" * 20), None, b"\1" * 32)
-        self._appender.check(self.department_of(kind).id, kind_hash(kind.schema), probe.to_bytes())
+        self._appender.check(department, kind, probe.to_bytes())
+
+    def _may_read(self, department: bytes) -> bool:
+        """Return whether the caller may read a department; the chain is asked once."""
+        if department not in self._readable:
+            self._readable[department] = self._appender.may_read(department)
+        return self._readable[department]
+
+    def _require_reader(self, entry: Any) -> None:
+        if not self._may_read(entry.department):
+            raise RecordNotReadableError("the record does not exist, or you may not read it", field="key")
 
     def document(self, kind: RecordKind, members: object, files: Mapping[str, Path]) -> RecordDocument:
         """Return the valid document with `files` attached.
@@ -187,10 +211,10 @@ class DepartmentRecords:
         kind = prepared[0].document.kind
         department = self.department_of(kind)
         packed = pack(entry for record in prepared for entry in record.entries)
-        self._require_departments(readers)
+        self._require_known(readers)
         self._appender.check(department.id, prepared[0].kind, packed)
         identity = _identity(department)
-        keys, everyone = list(self._keys.keys(identity)), [*self._keys.readers(identity), *readers]
+        keys, all_readers = list(self._keys.keys(identity)), [*self._keys.readers(identity), *readers]
         for path in files.values():
             with path.open("rb") as file:
                 self._vault.upload(file, keys[0])
@@ -198,7 +222,7 @@ class DepartmentRecords:
             document = record.document
             attached = [self._vault.uploaded(digest, keys) for digest in dict.fromkeys(document.files)]
             scope = Scope(identity, document.record, document.digest)
-            self._vault.put(scope, document.to_bytes(), attached, everyone, keys)
+            self._vault.put(scope, document.to_bytes(), attached, all_readers, keys)
         return self._appender.append(department.id, prepared[0].kind, packed)
 
     def repeats_in(self, tx: str) -> frozenset[RecordId]:
@@ -212,7 +236,7 @@ class DepartmentRecords:
         `ProductNotFoundError` if none of the readable departments has an entry.
         """
         with self._index.snapshot() as snapshot:
-            readable = [item.id for item in snapshot.departments() if self._appender.may_read(item.id)]
+            readable = [item.id for item in snapshot.departments() if self._may_read(item.id)]
             if not readable:
                 raise RecordNotReadableError("not authorised to read any department", field="product")
             entries = snapshot.records_of(subject_id(product), readable)
@@ -240,14 +264,14 @@ class DepartmentRecords:
             if writes or kind is None:
                 ranked.append((department.organisation != self._organisation, not writes, index, entry))
         for *_, entry in sorted(ranked, key=lambda item: item[:3]):
-            if self._appender.may_read(entry.department):
+            if self._may_read(entry.department):
                 return entry
         raise RecordNotReadableError("the record does not exist, or you may not read it", field="key")
 
     def find_in(self, record: RecordId, tx: str) -> Any:
         """Return the entry of a record that this transaction appended. Raises as `find`, and `RecordRepeatedError`."""
         for entry in self._appended(tx):
-            if entry.record == record and self._appender.may_read(entry.department):
+            if entry.record == record and self._may_read(entry.department):
                 if entry.repeat:
                     raise RecordRepeatedError(f"0x{record.hex()}", tx, field="transaction")
                 return entry
@@ -255,7 +279,7 @@ class DepartmentRecords:
 
     def appended_by(self, tx: str) -> tuple[Any, ...]:
         """Return the entries that a transaction appended and the caller may read, in order. Raises as `find`."""
-        entries = tuple(entry for entry in self._appended(tx) if self._appender.may_read(entry.department))
+        entries = tuple(entry for entry in self._appended(tx) if self._may_read(entry.department))
         if not entries:
             raise RecordNotReadableError("the record does not exist, or you may not read it", field="transaction")
         return entries
@@ -271,7 +295,8 @@ class DepartmentRecords:
         return tuple(other for other in entries if other.repeat and other.department == entry.department)
 
     def readers(self, entry: Any, keys: Iterable[ReaderKey] | None = None) -> tuple[Reader, ...]:
-        """Return the readers of a record. Raises as `Vault.open`."""
+        """Return the readers of a record. Raises `RecordNotReadableError`, and as `Vault.open`."""
+        self._require_reader(entry)
         scope = self._scope(entry)
         return self._vault.open(scope, self._keys.candidates(scope.identity) if keys is None else keys)[0].readers
 
@@ -289,11 +314,14 @@ class DepartmentRecords:
         revoked  fingerprints of keys
         keys     keys of the record's department; default: those of the key ring
 
-        Raises as `read` and `Vault.change_readers`.
+        Raises the contract's error if the caller may not append to the entry's department, and as `read` and
+        `Vault.change_readers`.
         """
+        self._require_reader(entry)
+        self._require_append(entry.department, entry.kind)
         scope = self._scope(entry)
         used = list(self._keys.keys(scope.identity) if keys is None else keys)
-        self._require_departments(to)
+        self._require_known(to)
         if self.read(entry, used) is None:
             raise KeyMissingError(
                 f"no available key of {scope.identity} decrypts the record",
@@ -336,6 +364,7 @@ class DepartmentRecords:
             return None
 
     def _open(self, entry: Any, keys: Iterable[ReaderKey] | None) -> _OpenRecord:
+        self._require_reader(entry)
         scope = self._scope(entry)
         manifest, _ = self._vault.open(scope, self._keys.candidates(scope.identity) if keys is None else keys)
         content = manifest.content(Purpose.DOCUMENT, scope.digest)
@@ -361,19 +390,21 @@ class DepartmentRecords:
     def _uploaded(self, kind: RecordKind, digest: bytes) -> Content:
         return self._vault.uploaded(digest, self._keys.keys(_identity(self.department_of(kind))))
 
-    def _require_departments(self, readers: Sequence[Reader]) -> None:
-        """Raise `InvalidInput` for a reader whose department its organisation has not opened on the chain."""
+    def _require_known(self, readers: Sequence[Reader]) -> None:
+        """Raise `InvalidInput` for a reader whose organisation or department is not on the chain."""
         for reader in readers:
             organisation, department = reader.identity
-            if department == WHOLE_ORGANISATION:
-                continue
             with self._index.snapshot() as snapshot:
-                known = snapshot.department(department)
-            if known is None or known.organisation != organisation:
+                if department == WHOLE_ORGANISATION:
+                    known = snapshot.organisation(organisation) is not None
+                else:
+                    opened = snapshot.department(department)
+                    known = opened is not None and opened.organisation == organisation
+            if not known:
                 raise InvalidInput(
-                    f"organisation {organisation} has no department 0x{department.hex()}",
+                    f"{reader.name!r} is {reader.identity}, which is not on this chain",
                     field="reader",
-                    hint="the reader's text names a department that is not on this chain",
+                    hint="check that the reader was created for this chain, and that the index is up to date",
                 )
 
 

@@ -89,10 +89,11 @@ def load_key(path: Path, password: str | None = None) -> ReaderKey:
 
 
 class KeyRing:
-    """The reader keys of a data folder."""
+    """The reader keys of a data folder. Each file is read once."""
 
     def __init__(self, folder: Path, password: str | None = None) -> None:
         self._folder, self._password = folder, password
+        self._loaded: dict[Path, ReaderKey] = {}
 
     def create(self, identity: ReaderIdentity, name: str) -> tuple[ReaderKey, Path]:
         """Generate and save the first key of an identity. Raises `InvalidInput` if it has one."""
@@ -121,7 +122,8 @@ class KeyRing:
         """Yield the keys of an identity, newest first. Raises `InvalidInput` for an invalid file."""
         for number in self._numbers(identity):
             path = self._path(identity, number)
-            key = load_key(path, self._password)
+            key = self._loaded.get(path) or load_key(path, self._password)
+            self._loaded[path] = key
             if key.identity != identity:
                 raise InvalidInput(f"{path} is a key of {key.identity}, not of {identity}", field="reader")
             yield key

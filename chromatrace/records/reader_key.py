@@ -43,6 +43,7 @@ _TEXT = re.compile(
 )
 _CONTEXT = b"chromatrace.reader/1"
 _P = 2**255 - 19
+_ANY_KEY = X25519PrivateKey.generate()
 
 
 class ReaderIdentity(NamedTuple):
@@ -69,8 +70,8 @@ class Reader:
     def __post_init__(self) -> None:
         require_name(self.name)
         try:
-            X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(_montgomery(self.public)))
-        except ValueError as error:  # a point of low order: anyone can decrypt, and signatures prove nothing
+            _ANY_KEY.exchange(X25519PublicKey.from_public_bytes(_montgomery(self.public)))
+        except ValueError as error:  # low order: decryption and signatures need no private key
             raise InvalidInput(f"the public key of {self.name!r} is not valid", field="reader") from error
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(

@@ -165,9 +165,11 @@ class Vault:
         """
 
         def changed(manifest: Manifest) -> tuple[Reader, ...]:
-            readers = {reader.fingerprint: reader for reader in manifest.readers}
+            readers = set(manifest.readers)
             for fingerprint in revoke:
-                if readers.pop(fingerprint, None) is None:
+                removed = {reader for reader in readers if reader.fingerprint == fingerprint}
+                readers -= removed
+                if not removed:
                     known = ", ".join(f"{reader.fingerprint} ({reader.name})" for reader in manifest.readers)
                     raise InvalidInput(
                         f"{fingerprint!r:.80} is not the fingerprint of a reader of this record",
@@ -175,21 +177,19 @@ class Vault:
                         hint=f"readers: {known}",
                     )
             for reader in add:
-                others = [other for other in readers.values() if other.identity == reader.identity]
-                if any(other.fingerprint != reader.fingerprint for other in others):
-                    if not rotate:
-                        raise ReaderExistsError(reader.name, others[0].fingerprint)
-                    for other in others:
-                        del readers[other.fingerprint]
-                readers[reader.fingerprint] = reader
+                replaced = {other for other in readers if other.identity == reader.identity}
+                for other in replaced:
+                    if other.fingerprint != reader.fingerprint and not rotate:
+                        raise ReaderExistsError(reader.name, other.fingerprint)
+                readers = readers - replaced | {reader}
             own = {key.fingerprint for key in keys if key.identity == scope.identity}
-            if not own & readers.keys():
+            if not any(reader.identity == scope.identity and reader.fingerprint in own for reader in readers):
                 raise InvalidInput(
                     "the record would have no reader of its own department whose key is available here",
                     field="reader",
                     hint="keep the department's key as a reader",
                 )
-            return _sorted_readers(readers.values())
+            return _sorted_readers(readers)
 
         return self._replace_readers(scope, keys, changed)[0]
 

@@ -39,7 +39,7 @@ def download(record: str, name: str) -> ResponseReturnValue:
     The bytes are verified while they are sent; the response ends early if they were changed. The header `Range` selects
     a part; the bytes before it are decrypted and skipped.
     """
-    require_parameters()
+    require_parameters("organisation")
     records, _ = open_records()
     entry, document = load_record(records, record)
     if document is None:

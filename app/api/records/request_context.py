@@ -21,6 +21,7 @@ from chromatrace.records.reader_key import Reader
 from chromatrace.records.vault import Vault
 
 _RECORD = re.compile(r"0x[0-9a-f]{40}")
+_ORGANISATION = re.compile(r"[1-9][0-9]{0,8}")
 _TRANSACTION = re.compile(r"0x[0-9a-f]{64}")
 
 
@@ -74,6 +75,16 @@ def unlock(writer: RecordWriter) -> None:
 def requested_readers() -> list[Reader]:
     """Return the further readers of a new record: each `?reader=`."""
     return [Reader.parse(text) for text in request.args.getlist("reader")]
+
+
+def requested_organisation() -> int | None:
+    """Return the number of the organisation that the request selects, or None."""
+    text = request.args.get("organisation")
+    if text is None:
+        return None
+    if not _ORGANISATION.fullmatch(text):
+        raise InvalidInput(f"{text!r:.20} is not a valid organisation; expected its number", field="organisation")
+    return int(text)
 
 
 def parse_record_id(text: str) -> RecordId:

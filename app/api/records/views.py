@@ -15,6 +15,7 @@ from app.api.records.request_context import (
     open_records,
     parse_record_id,
     parse_transaction,
+    requested_organisation,
     requested_readers,
     require_parameters,
     unlock,
@@ -95,9 +96,9 @@ def list_() -> ResponseReturnValue:
     """Return the records about `product` in the departments that the caller may read, oldest first, in pages.
 
     Alternatives: `transaction` selects the records that it appended, each marked if it is a repeat; `schema` and `key`
-    select one record, preferring the organisation's own.
+    select one record: that of `organisation`, by default preferring the caller's own.
     """
-    require_parameters("product", "schema", "key", "transaction", "perPage", "nextPageToken")
+    require_parameters("product", "schema", "key", "organisation", "transaction", "perPage", "nextPageToken")
     records, _ = open_records()
     size, start = _number("perPage", 100, MAX_PAGE, 1), _number("nextPageToken", 0, 10**9)
     if "product" in request.args:
@@ -106,7 +107,7 @@ def list_() -> ResponseReturnValue:
         entries = list(records.appended_by(parse_transaction(request.args["transaction"])))
     else:
         kind = records.catalogue.by_schema(request.args.get("schema"))
-        entries = [records.find(record_id(kind.id, _text("key")), kind)]
+        entries = [records.find(record_id(kind.id, _text("key")), kind, requested_organisation())]
     response = jsonify({"records": [_entry_json(records, entry) for entry in entries[start : start + size]]})
     if start + size < len(entries):
         query = urlencode({**request.args, "nextPageToken": start + size})
@@ -117,9 +118,10 @@ def list_() -> ResponseReturnValue:
 def show(record: str) -> ResponseReturnValue:
     """Return a record and its document. `document` is null if the portal has no key for it.
 
-    `transaction` selects the record that it appended. Raises `RecordRepeatedError` if that was only a repeat.
+    `organisation` selects the organisation, by default preferring the caller's own; `transaction` selects the record
+    that it appended. Raises `RecordRepeatedError` if that was only a repeat.
     """
-    require_parameters("transaction")
+    require_parameters("organisation", "transaction")
     records, _ = open_records()
     entry, document = load_record(records, record, request.args.get("transaction"))
     fields = document and {"schema": document.kind.schema, **document.fields}
@@ -133,7 +135,7 @@ def grant(record: str) -> ResponseReturnValue:
     With `"rotate": true`, the reader replaces the other keys of the same department. The caller must be allowed to
     append to the department of the record.
     """
-    require_parameters()
+    require_parameters("organisation")
     current_operator()
     _require_type("application/json")
     body = members(parse(request.stream.read(MAX_DOCUMENT + 1)), "", ["reader"], ["rotate"])
@@ -148,8 +150,11 @@ def grant(record: str) -> ResponseReturnValue:
 
 
 def revoke(record: str, fingerprint: str) -> ResponseReturnValue:
-    """Revoke the access of a reader's key. A reader who has already read the document may have kept a copy."""
-    require_parameters()
+    """Revoke the access of a reader's key. A reader who has already read the document may have kept a copy.
+
+    The caller must be allowed to append to the department of the record.
+    """
+    require_parameters("organisation")
     current_operator()
     return _change_readers(record, [], [fingerprint], rotate=False)
 
@@ -157,9 +162,9 @@ def revoke(record: str, fingerprint: str) -> ResponseReturnValue:
 def _change_readers(record: str, added: list[Reader], removed: list[str], *, rotate: bool) -> ResponseReturnValue:
     records, writer = open_records()
     unlock(writer)
-    entry = records.find(parse_record_id(record))
-    kind = _kind_of(records, entry)
-    records.require_writer(kind)
+    entry = records.find(parse_record_id(record), organisation=requested_organisation())
+    if records.catalogue.by_hash(entry.kind) is None:
+        raise NotFound("this plant does not define this kind of record", field="record")
     readers = records.grant(entry, added, removed, rotate=rotate)
     return jsonify({"readers": [reader.as_dict() for reader in readers]})
 
@@ -170,20 +175,15 @@ def load_record(
     """Return an entry, and its document if the portal holds a key. Raises as `DepartmentRecords.find`, `find_in`."""
     identifier = parse_record_id(record)
     if transaction is None:
-        entry = records.find(identifier)
+        entry = records.find(identifier, organisation=requested_organisation())
+    elif "organisation" in request.args:
+        raise InvalidInput("organisation and transaction are mutually exclusive", field="organisation")
     else:
         entry = records.find_in(identifier, parse_transaction(transaction))
     try:
         return entry, records.read(entry) if records.catalogue.by_hash(entry.kind) else None
     except ContentNotFoundError:
         return entry, None
-
-
-def _kind_of(records: DepartmentRecords, entry: RecordView) -> RecordKind:
-    kind = records.catalogue.by_hash(entry.kind)
-    if kind is None:
-        raise NotFound("this plant does not define this kind of record", field="record")
-    return kind
 
 
 def _kind_json(kind: RecordKind) -> dict[str, Any]:

@@ -34,6 +34,11 @@ class ConsensusQueries(Queries):
         """Return the rounds about a batch or workpiece, oldest first."""
         return self._rounds(select(RoundRow).where(RoundRow.subject == subject).order_by(RoundRow.position))
 
+    def round(self, id_: bytes) -> RoundView | None:
+        """Return a round by its id."""
+        rounds = self._rounds(select(RoundRow).where(RoundRow.id == id_))
+        return rounds[0] if rounds else None
+
     def _panel(self, row: AnyRow) -> PanelView:
         rule = None if row.rule is None else json.loads(row.rule)
         learned: dict[int, list[float]] = {}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from chromatrace.chain.dev_node import DevNode
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2] / "unit" / "records")]
+_TESTS = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(Path(__file__).parent), str(_TESTS / "unit" / "records"), str(_TESTS / "integration" / "portal")]
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +31,22 @@ def transactions(shop):
     from department_shop import append_contract
 
     return append_contract(shop)
+
+
+@pytest.fixture(scope="module")
+def world(deploy, tmp_path_factory):
+    """Return three organisations with records of all departments, on one chain, portal and vault."""
+    from argon2 import PasswordHasher
+    from three_organisations import World
+
+    import app.accounts
+
+    folder = tmp_path_factory.mktemp("world")
+    with pytest.MonkeyPatch.context() as patched, DevNode() as node:
+        patched.setattr(app.accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        patched.setattr(tempfile, "tempdir", str(folder / "temporary"))
+        (folder / "temporary").mkdir()
+        world = World(node, deploy(node, folder), folder)
+        world.add_records_of_all_departments()
+        yield world
+        world.close()

@@ -14,9 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from chromatrace.cli import main
-from chromatrace.cli.options import FiniteRange
 from chromatrace.cli.output import print_line, print_note
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.number_types import FiniteRange, WholeRange
 
 SKIPPED = {"demo", "chain start", "plant", "portal serve", "inspection run", "simulate", "ingest opcua"}
 """Long-running commands, and commands that use no data folder."""
@@ -173,13 +173,19 @@ def test_a_number_must_be_finite(given):
         FiniteRange(0).convert(given, None, None)
 
 
-def test_every_number_option_rejects_nan_and_infinity():
-    """`click.FLOAT` and `click.FloatRange` accept NaN."""
+def test_every_number_option_reads_numbers_by_the_same_rule():
+    """Click's own types accept NaN, digit groups such as 1_000, and digits of other scripts."""
     for command_line, command in commands(main):
         for parameter in command.params:
-            if parameter.type is click.FLOAT or isinstance(parameter.type, click.FloatRange):
-                assert isinstance(parameter.type, FiniteRange), (command_line, parameter.name)
+            is_flag = getattr(parameter, "count", False)
+            if not is_flag and isinstance(parameter.type, click.types.IntParamType | click.types.FloatParamType):
+                assert isinstance(parameter.type, FiniteRange | WholeRange), (command_line, parameter.name)
+    for text in ("1_000", "\uff11\uff12", "1,000", "1 000", "0x10"):
+        for type_ in (FiniteRange(), WholeRange()):
+            with pytest.raises(click.BadParameter):
+                type_.convert(text, None, None)
     assert math.isfinite(FiniteRange().convert("1.5", None, None))
+    assert WholeRange(0).convert("12", None, None) == 12
 
 
 def test_a_keystore_without_a_password_or_a_terminal(monkeypatch, tmp_path):

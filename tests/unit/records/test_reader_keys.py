@@ -68,7 +68,7 @@ def test_changed_reader_is_rejected(change):
     ids=["order 4", "identity", "order 2", "0 + p", "1 + p"],
 )
 def test_public_key_of_low_order_is_rejected(y):
-    """Anyone can sign for these keys and decrypt what is encrypted to them."""
+    """Signatures of these keys, and decryption, need no private key."""
     public = y.to_bytes(32, "little")
     forged = (1).to_bytes(32, "little") + bytes(32)
     with pytest.raises(InvalidInput, match="not valid"):

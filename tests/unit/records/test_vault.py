@@ -250,6 +250,15 @@ def test_second_key_of_a_reader_requires_a_rotation(vault):
         vault.open(scope, [OTHER_SALES])
 
 
+def test_one_key_of_two_departments_does_not_replace_a_reader(vault):
+    scope = put(vault)
+    twin = ReaderKey(DESIGN.identity, "Product design", SALES.private)
+    manifest = vault.change_readers(scope, [SALES], add=[twin.reader])
+    assert {reader.identity for reader in manifest.readers} == {SALES.identity, DESIGN.identity}
+    with pytest.raises(InvalidInput, match="own department"):
+        vault.change_readers(scope, [SALES, twin], revoke=[SALES.fingerprint])
+
+
 def test_grant_rewrites_the_manifest_only(vault, blobs):
     scope = put(vault, files=[vault.upload(io.BytesIO(bytes(100_000)), SALES)])
     before = {name: blobs.read(name) for name in names(blobs)}
@@ -431,6 +440,58 @@ def test_junk_in_the_vault_affects_no_record(vault, blobs):
     assert read(vault, scope, newer) == DOCUMENT
 
 
+def test_any_change_of_the_stored_files_is_an_error_or_has_no_effect(tmp_path):
+    """Bits, lengths and exchanged files, at random, in a vault with two records that share a file."""
+    vault, generator = Vault(tmp_path), random.Random(6)
+    file = vault.upload(io.BytesIO(generator.randbytes(150_000)), SALES)
+    scopes = [put(vault, files=[file], readers=[OTHER_SALES]), put(vault, b"{}", record=2, files=[file])]
+    paths = sorted(path for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock")
+    assert len(paths) == 6
+
+    def state(scope, reader):
+        manifest, _ = vault.open(scope, [reader])
+        return manifest, [b"".join(vault.read(content)) for content in manifest.contents]
+
+    expected = {scope: state(scope, SALES) for scope in scopes}
+    outcomes = set()
+    for _ in range(400):
+        path = generator.choice(paths)
+        before = path.read_bytes()
+        position = generator.randrange(len(before))
+        change = generator.choice(("bit", "truncate", "extend", "exchange", "delete", "insert"))
+        if change == "bit":
+            path.write_bytes(
+                before[:position] + bytes([before[position] ^ 1 << generator.randrange(8)]) + before[position + 1 :]
+            )
+        elif change == "truncate":
+            path.write_bytes(before[:position])
+        elif change == "extend":
+            path.write_bytes(before + generator.randbytes(1 + position % 100))
+        elif change == "exchange":
+            path.write_bytes(generator.choice([other for other in paths if other != path]).read_bytes())
+        elif change == "insert":
+            path.write_bytes(before[:position] + b"\n" + before[position:])
+        else:
+            path.unlink()
+        for scope in scopes:
+            try:
+                assert state(scope, SALES) == expected[scope], (path, change, position)
+                outcomes.add("unaffected")
+            except (ContentCorruptError, ContentNotFoundError, KeyMissingError) as error:
+                outcomes.add(type(error).__name__)
+        path.write_bytes(before)
+    assert outcomes == {"unaffected", "ContentCorruptError", "ContentNotFoundError", "KeyMissingError"}
+
+
+def test_number_of_readers_is_limited(tmp_path, monkeypatch):
+    vault = Vault(tmp_path)
+    scope = put(vault, readers=[DESIGN])
+    monkeypatch.setattr("chromatrace.records.manifest.MAX_READERS", 2)
+    with pytest.raises(InvalidInput, match="maximum is 2"):
+        vault.change_readers(scope, [SALES], add=[OTHER_SALES.reader])
+    assert read(vault, scope, DESIGN) == DOCUMENT
+
+
 def test_missing_content_is_named(vault, blobs):
     scope = put(vault)
     (content,) = vault.open(scope, [SALES])[0].contents
@@ -494,6 +555,29 @@ def test_interrupted_rewrap_is_resumed(vault):
     steps.close()
     assert all(read(vault, scope, next(k for k in (newer, SALES) if _opens(vault, scope, k))) for scope in scopes)
     assert rewrapped(vault, [newer, SALES], [newer]) == (4, 2)
+    assert all(read(vault, scope, newer) == DOCUMENT for scope in scopes)
+
+
+def test_killed_rewrap_is_resumed(tmp_path):
+    """The process is killed at its third flush to disk, in the middle of the second manifest."""
+    vault = Vault(tmp_path)
+    scopes = [put(vault, record=number) for number in range(4)]
+    newer = ReaderKey.generate(SALES.identity, "Sales")
+    child = os.fork()
+    if not child:
+        flushes, fsync = [], os.fsync
+
+        def killing(descriptor):
+            flushes.append(descriptor)
+            if len(flushes) == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+            fsync(descriptor)
+
+        os.fsync = killing
+        rewrapped(vault, [newer, SALES], [newer])
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert rewrapped(vault, [newer, SALES], [newer]) == (4, 3)
     assert all(read(vault, scope, newer) == DOCUMENT for scope in scopes)
 
 
@@ -583,7 +667,7 @@ def test_replace_compares_the_content(blobs):
 
 
 LARGE = """
-import resource, sys
+import sys
 from chromatrace.records.reader_key import ReaderIdentity, ReaderKey
 from chromatrace.records.vault import Vault
 
@@ -594,12 +678,16 @@ class Zeros:
         self.remaining -= size
         return bytes(size)
 
+def peak_kib():
+    # ru_maxrss would include the parent's memory at the time of the fork.
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+
 key, vault = ReaderKey.generate(ReaderIdentity(1, bytes(32)), "Sales"), Vault(sys.argv[1])
 vault.upload(open("/dev/null", "rb"), key)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_kib()
 content = vault.upload(Zeros(), key)
 assert sum(map(len, vault.read(content))) == content.size == Zeros.size
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(peak_kib() - before)
 """
 
 
