@@ -61,6 +61,11 @@ class LocalSigner:
     def __repr__(self) -> str:
         return f"LocalSigner({self.address})"
 
+    @property
+    def secret(self) -> bytes:
+        """The 32 bytes of the private key."""
+        return self._key.secret
+
     def sign_digest(self, digest: bytes) -> bytes:
         """See `Signer`. Deterministic (RFC 6979), with s in the lower half."""
         signature = self._key.sign_recoverable(digest, hasher=None)
@@ -162,6 +167,11 @@ def create_keystore(
             f"{path} already exists", field="keystore", hint="keys are never overwritten; choose another file"
         ) from error
     return signer
+
+
+def reencrypt_keystore(path: str | Path, password: str, new_path: str | Path, new_password: str) -> None:
+    """Write the key of a keystore to a new file with another password. Raises as the two functions that it calls."""
+    create_keystore(new_path, new_password, key=keystore_signer(path, password).secret)
 
 
 def keystore_signer(path: str | Path, password: str) -> LocalSigner:
