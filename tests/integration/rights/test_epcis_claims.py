@@ -1,4 +1,4 @@
-"""Captured EPCIS events are claims of their capturer: who may make them, who may read them, and how they are shown."""
+"""Captured EPCIS events are claims of their capturer: rights to make and to read them, and how they are shown."""
 
 from __future__ import annotations
 
