@@ -6,12 +6,16 @@ from pathlib import Path
 
 import click
 
-from chromatrace.cli.options import ADDRESS, organisation_option
+from chromatrace.cli.options import ADDRESS, WholeRange
 from chromatrace.cli.output import emit, format_time, json_option, prompt_password
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Role
 from chromatrace.number_types import FiniteRange
 from chromatrace.services.workspace import Workspace
+
+_organisation = click.option(
+    "--organisation", type=WholeRange(1, 2**32 - 1), help="Number of the organisation. Default: your own."
+)
 
 
 @click.group()
@@ -86,7 +90,7 @@ def fund_address(workspace: Workspace, address: str, ether: float, as_json: bool
     "--rotate", is_flag=True, help="Create a new key for a department that has one; then run `record rewrap`."
 )
 @click.option("--whole-organisation", is_flag=True, help="Create a key of the organisation, such as an auditor.")
-@organisation_option
+@_organisation
 @json_option
 @click.pass_obj
 def reader(
@@ -111,7 +115,7 @@ def reader(
 
 @key.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
-@organisation_option
+@_organisation
 @json_option
 @click.pass_obj
 def recovery(workspace: Workspace, path: Path, organisation: int | None, as_json: bool) -> None:
