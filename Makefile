@@ -20,7 +20,7 @@ sync = (test -x $(1)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(1)) &
 	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(1)/bin/python $(2)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-contracts test-python lint prose audit api-test bench load abi docs lock outdated clean
+.PHONY: help setup demo test test-contracts test-python lint prose audit api-test access-matrix bench load abi docs lock outdated clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -59,6 +59,9 @@ audit: setup ## run Slither on the contracts, in an environment of its own
 
 api-test: setup ## send requests generated from the OpenAPI document to a real portal
 	CHROMATRACE_API_EXAMPLES=$${CHROMATRACE_API_EXAMPLES:-40} $(BIN)/pytest -s -n 0 tests/integration/portal/test_schema_driven.py
+
+access-matrix: setup ## check every route for every principal and object; the suite checks a sample
+	CHROMATRACE_ACCESS_MATRIX=all $(BIN)/pytest -q -n 0 tests/integration/rights/test_access_matrix.py
 
 bench: setup ## measure each figure next to its baseline; ONLY=name selects one
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))

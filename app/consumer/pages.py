@@ -19,7 +19,7 @@ from app.presenters.units import SerialMembership
 from app.responses import wants_json
 from app.store.scans import MANY_CODES
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
-from chromatrace.identity.digital_link import DigitalLink
+from chromatrace.identity.digital_link import DigitalLink, read_code
 from chromatrace.identity.errors import DigitalLinkError
 from chromatrace.identity.resolver import link_header
 
@@ -35,7 +35,7 @@ def lookup() -> ResponseReturnValue:
     """Redirect to the page of a typed code (`gtin`, `lot`, `serial`) or of one that the browser decoded (`code`)."""
     code = request.args.get("code")
     if code:
-        return redirect(page_of(DigitalLink.parse(code.strip())), 303)
+        return redirect(page_of(read_code(code.strip(), current_portal().config.base_url)), 303)
     key = BatchKey(Gtin(request.args.get("gtin", "").strip()), Lot(request.args.get("lot", "").strip()))
     serial = request.args.get("serial", "").strip()
     return redirect(page_path(key, Serial(serial) if serial else None), 303)

@@ -177,7 +177,7 @@ class BatchLoader:
         Return None if the batch is not registered.
         """
         view = snapshot.batch_by_key(key)
-        return self._present(snapshot, view, serial, now, visible(view.producer, view.gtin)) if view else None
+        return self._present(snapshot, view, serial, now, visible) if view else None
 
     def content(self, view: BatchView) -> CheckedDocument[BatchContent]:
         """Check the batch's content document against its digest on the chain."""
@@ -186,8 +186,10 @@ class BatchLoader:
         )
 
     def _present(
-        self, snapshot: Snapshot, view: BatchView, serial: Serial | None, now: int, scopes: Scope
+        self, snapshot: Snapshot, view: BatchView, serial: Serial | None, now: int, visible: VisibleScopes
     ) -> BatchPresenter:
+        scopes = visible(view.producer, view.gtin)
+
         @cache
         def lookup(number: int) -> OrganisationSummary:
             return organisation_summary(number, snapshot.organisation(number), now)
@@ -216,7 +218,7 @@ class BatchLoader:
             producer=lookup(view.producer),
             custodian=custodian,
             responsible_organisations=_responsible(lookup(view.producer), custodian, in_force, route),
-            input_batches=_inputs(snapshot, view, lookup) if Scope.PRODUCT in scopes else (),
+            input_batches=_inputs(snapshot, view, lookup, visible) if Scope.PRODUCT in scopes else (),
             unit=present_unit(serial, view.serial_root, content) if serial else None,
             head=snapshot.head(),
         )
@@ -260,9 +262,16 @@ class BatchLoader:
         )
 
 
-def _inputs(snapshot: Snapshot, view: BatchView, lookup: OrganisationLookup) -> tuple[InputBatch, ...]:
+def _inputs(
+    snapshot: Snapshot, view: BatchView, lookup: OrganisationLookup, visible: VisibleScopes
+) -> tuple[InputBatch, ...]:
+    """Return the inputs whose own product line the reader may see."""
     inputs = snapshot.batches_by_id([batch_input.batch for batch_input in snapshot.inputs_of(view.batch_id)])
-    return tuple(InputBatch(batch, lookup(batch.producer)) for batch in inputs.values())
+    return tuple(
+        InputBatch(batch, lookup(batch.producer))
+        for batch in inputs.values()
+        if Scope.PRODUCT in visible(batch.producer, batch.gtin)
+    )
 
 
 def _responsible(

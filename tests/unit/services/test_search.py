@@ -21,6 +21,8 @@ SERIALS = ("000001", "000060", "000150", "60")
     [
         (f"https://id.example.org/01/{GTIN}/10/L%2F1/21/000042", f"{GTIN}/L/1"),
         (f"(01){GTIN}(10)L1", f"{GTIN}/L1"),
+        (f"]d201{GTIN}10L1\x1d21000042", f"{GTIN}/L1"),
+        (f"01{GTIN}1727123110L1", f"{GTIN}/L1"),
         (f"https://id.example.org/01/{GTIN}", f"https://id.example.org/01/{GTIN}"),
         (" C-2026-001 ", "C-2026-001"),
         ("https://id.example.org/01/1/10/L1", "https://id.example.org/01/1/10/L1"),
