@@ -185,6 +185,15 @@ class BatchLoader:
             self.documents, view.content_digest, BatchContent.from_bytes, lambda content: content.key == view.key
         )
 
+    def evidence(self, batch: BatchView, inspection: InspectionView) -> CheckedDocument[InspectionEvidence]:
+        """Check the evidence of an inspection of the batch against its digest on the chain."""
+        return check_document(
+            self.documents,
+            inspection.evidence,
+            InspectionEvidence.from_bytes,
+            lambda evidence: evidence.key == batch.key and evidence.stage is inspection.stage,
+        )
+
     def _present(
         self, snapshot: Snapshot, view: BatchView, serial: Serial | None, now: int, visible: VisibleScopes
     ) -> BatchPresenter:
@@ -256,12 +265,7 @@ class BatchLoader:
         decision_of: Callable[[bytes], RoundDecision | None],
         scopes: Scope,
     ) -> InspectionPresenter:
-        document = check_document(
-            self.documents,
-            view.evidence,
-            InspectionEvidence.from_bytes,
-            lambda evidence: evidence.key == batch.key and evidence.stage is view.stage,
-        )
+        document = self.evidence(batch, view)
         readings = document.value.readings if document.value and Scope.PROCESS in scopes else None
         window = present_window(readings, snapshot, self._readings, self._plot_tags, now) if readings else None
         return InspectionPresenter(
