@@ -161,6 +161,10 @@ def test_lot_may_contain_slash(client):
 def test_lookup_redirects_to_page(client):
     answer = client.get(f"/lookup?gtin={GTIN}&lot=A/B&serial=7")
     assert (answer.status_code, answer.location) == (303, f"/01/{GTIN}/10/A%2FB/21/7")
+    for code in (f"]Q301{GTIN}10A/B\x1d217", f"(01){GTIN}(10)A/B(21)7", f"01{GTIN}21" + "7\x1d10A/B"):
+        assert client.get("/lookup", query_string={"code": code}).location == answer.location
+    invalid = client.get("/lookup", query_string={"code": f"]d201{GTIN}99"}, headers={"Accept": "application/json"})
+    assert (invalid.status_code, invalid.json["field"]) == (400, "(99)")
     invalid = client.get("/lookup?gtin=1&lot=L1")
     assert invalid.status_code == 400
     assert "14 digits" in invalid.text
