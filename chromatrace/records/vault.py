@@ -198,7 +198,7 @@ class Vault:
     ) -> Iterator[RewrapReport]:
         """Replace older keys by the current ones in every manifest that `keys` decrypt; yield the progress after each.
 
-        current   newest key of each identity: it replaces the other keys of the same identity if `keys` has one of them,
+        current   newest key of each identity: it replaces other keys of the same identity if `keys` has one of them,
                   or a recovery key of the organisation that reads the record. A new key proves its possession, not that
                   it belongs to the department that it names.
         recovery  recovery keys, which are added to the records that a key of their organisation reads
