@@ -13,14 +13,14 @@ from app.presenters.organisations import OrganisationSummary, ResponsibleOrganis
 from app.presenters.reading_window import ReadingsSource, present_window
 from app.presenters.route import RoutePresenter, RouteState, present_route
 from app.presenters.status import BatchStatus, ProgressStage, batch_progress, batch_status
-from app.presenters.timeline import OrganisationLookup, TimelineEntry, batch_timeline
+from app.presenters.timeline import ROUTE_EVENTS, OrganisationLookup, TimelineEntry, batch_timeline
 from app.presenters.units import UnitPresenter, present_unit
 from chromatrace.documents.content import BatchContent, InspectionEvidence, SuppliedMaterial
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey, Gtin, Serial
 from chromatrace.domain.rights import BatchState, Scope, Stage, scope_of_event
 from chromatrace.index import Snapshot
-from chromatrace.index.views import BatchView, HeadView, InspectionView
+from chromatrace.index.views import BatchView, EventView, HeadView, InspectionView
 
 VisibleScopes = Callable[[int, Gtin], Scope]
 """The scopes of an organisation's product line that the reader may see."""
@@ -185,6 +185,15 @@ class BatchLoader:
             self.documents, view.content_digest, BatchContent.from_bytes, lambda content: content.key == view.key
         )
 
+    def evidence(self, batch: BatchView, inspection: InspectionView) -> CheckedDocument[InspectionEvidence]:
+        """Check the evidence of an inspection of the batch against its digest on the chain."""
+        return check_document(
+            self.documents,
+            inspection.evidence,
+            InspectionEvidence.from_bytes,
+            lambda evidence: evidence.key == batch.key and evidence.stage is inspection.stage,
+        )
+
     def _present(
         self, snapshot: Snapshot, view: BatchView, serial: Serial | None, now: int, visible: VisibleScopes
     ) -> BatchPresenter:
@@ -214,7 +223,14 @@ class BatchLoader:
             inspections=tuple(in_force),
             superseded=tuple(item for item in inspections if item.view.superseded),
             route=route,
-            timeline=batch_timeline(events, anchors.values(), lookup, route.view if route else None),
+            timeline=batch_timeline(
+                events,
+                anchors.values(),
+                lookup,
+                route.view if route else None,
+                _designers(snapshot, view, events),
+                view.producer,
+            ),
             producer=lookup(view.producer),
             custodian=custodian,
             responsible_organisations=_responsible(lookup(view.producer), custodian, in_force, route),
@@ -249,17 +265,19 @@ class BatchLoader:
         decision_of: Callable[[bytes], RoundDecision | None],
         scopes: Scope,
     ) -> InspectionPresenter:
-        document = check_document(
-            self.documents,
-            view.evidence,
-            InspectionEvidence.from_bytes,
-            lambda evidence: evidence.key == batch.key and evidence.stage is view.stage,
-        )
+        document = self.evidence(batch, view)
         readings = document.value.readings if document.value and Scope.PROCESS in scopes else None
         window = present_window(readings, snapshot, self._readings, self._plot_tags, now) if readings else None
         return InspectionPresenter(
             view, lookup(view.organisation), document, window, decision_of(view.recorded.tx_hash)
         )
+
+
+def _designers(snapshot: Snapshot, view: BatchView, events: Iterable[EventView]) -> dict[bytes, int]:
+    """Return the organisations of the routes, other than the batch's own, that events are about."""
+    routes = {event.args["route"] for event in events if event.name in ROUTE_EVENTS} - {view.route}
+    designs = [design for route in routes if (design := snapshot.route(route)) is not None]
+    return {design.id: design.organisation for design in designs}
 
 
 def _inputs(

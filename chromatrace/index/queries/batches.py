@@ -76,6 +76,11 @@ class BatchQueries(Queries):
             batches |= {view.batch_id: view for view in self._batches(select(BatchRow).where(BatchRow.id.in_(chunk)))}
         return batches
 
+    def first_producer(self, gtin: Gtin) -> int | None:
+        """Return the organisation that registered the first batch of a product."""
+        statement = select(BatchRow.producer).where(BatchRow.gtin == int(gtin)).order_by(BatchRow.position).limit(1)
+        return first(tuple(row.producer for row in self._rows(statement)))
+
     def lines_of(self, batch_ids: Sequence[BatchId]) -> dict[BatchId, tuple[int, Gtin]]:
         """Return the producer and the product of many batches; unknown identifiers are left out."""
         lines = {}
