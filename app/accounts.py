@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, select
 
 from app.errors import InsecureConfigurationError, LoginFailedError
-from app.services import adopt_keystore, dev_addresses, new_keystore
+from app.services import adopt_keystore, change_keystore_password, dev_addresses, new_keystore
 from app.store.database import PortalDatabase
 from app.store.models import Account, PortalSession
 from chromatrace.domain.addresses import parse_address
@@ -101,6 +102,30 @@ def remove_account(database: PortalDatabase, name: str) -> None:
             )
         session.delete(account)
         session.execute(delete(PortalSession).where(PortalSession.account == name))
+
+
+def change_password(database: PortalDatabase, keys_folder: Path, name: str, current: str, new: str) -> None:
+    """Change the password of an account and of its keystore. The caller has checked that `current` is right.
+
+    The keystore with the new password is a new file, so an interruption leaves the account with its old password.
+    Raises `InvalidInput` for `new`, and `NotFound`.
+    """
+    _check_password(new, name)
+    if new == current:
+        raise InvalidInput("the new password is the current one", field="password", hint="choose another password")
+    with database.read() as session:
+        account = session.get(Account, name)
+    if account is None:
+        raise NotFound(f"account {name!r} does not exist", field="name")
+    old, replacement = account.keystore, None
+    if old is not None:
+        replacement = f"account-{name}-{secrets.token_hex(4)}.json"
+        change_keystore_password(keys_folder / old, current, keys_folder / replacement, new)
+    with database.begin() as session:
+        account = session.merge(account)
+        account.password_hash, account.keystore = _hasher.hash(new), replacement
+    if old is not None:
+        (keys_folder / old).unlink(missing_ok=True)
 
 
 def check_password(database: PortalDatabase, name: str, password: str) -> Account:

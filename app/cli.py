@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,7 +10,6 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from app.settings import PortalSettings
-from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.options import ADDRESS
 from chromatrace.cli.output import emit, err, json_option, prompt_password
 from chromatrace.cli.settings import settings_options
@@ -48,16 +46,18 @@ def serve(workspace: Workspace, /, **options: Any) -> None:
 
     Each option is also a key of the section [portal] in the settings file.
     """
+    from app import workers
+
     values = portal_values(workspace, options)
     host, port = values["host"], values["port"]
     with held_port(host, port) as port:
         url = url_at(host, port)
         if workspace.settings.base_url is None:
             workspace = workspace.with_settings(base_url=url)
-        with workspace, serving(workspace, portal_config(workspace, options | {"port": port})):
-            stop = stop_event()
-            err().print(f"portal at {url}; press Ctrl-C to stop", highlight=False)
-            stop.wait()
+        with workspace:
+            config = portal_config(workspace, options | {"port": port})
+            start = workers.prepare(workspace, config)
+        workers.serve(start, config, lambda: err().print(f"portal at {url}; press Ctrl-C to stop", highlight=False))
 
 
 @portal.command("add-account")
@@ -219,37 +219,11 @@ def _require_consent(
 def opened_database(config: PortalSettings) -> Iterator[PortalDatabase]:
     """Open the portal's own database."""
     from app.store.database import PortalDatabase
+    from app.store.installation import bind
 
     database = PortalDatabase(config.portal_database)
     try:
+        bind(database, config.data_folder)
         yield database
     finally:
         database.close()
-
-
-@contextmanager
-def serving(workspace: Workspace, config: PortalSettings) -> Iterator[None]:
-    """Serve the portal, deliver its outbox and follow the chain while the block lasts."""
-    from app import background, create_app
-    from app.server import serve_http
-    from chromatrace.index import Follower
-    from chromatrace.services.records import plant_of
-
-    signer = workspace.signer if config.capture_department else None
-    app = create_app(config, workspace.spool, signer, plant_of(workspace.settings.plant).record_kinds)
-    config.require_proxy()
-    stop = threading.Event()
-    follow = Follower(workspace.index, workspace.rpc, workspace.manifest).run
-    threads = [
-        threading.Thread(target=follow, args=(stop,), name="follower", daemon=True),
-        threading.Thread(target=background.run, args=(app, stop), name="outbox", daemon=True),
-    ]
-    with serve_http(app, config):
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-    for thread in threads:
-        thread.join(timeout=10)

@@ -18,11 +18,12 @@ from app.request_bodies import BodyLimits
 from app.responses import register_error_handlers
 from app.rights import CONSOLE_ROLES
 from app.secret_key import load_secret_key
-from app.security import add_headers, build_limiter, csrf, flask_settings
+from app.security import add_headers, build_limiter, csrf, flask_settings, protect_from_other_sites
 from app.services import ChainService, Key, Manifest
 from app.sessions import SessionStore
 from app.settings import PortalSettings
 from app.store.database import PortalDatabase
+from app.store.installation import bind
 from app.store.scans import ScanLog
 from app.template_filters import register_filters
 from app.wallet import WalletLogins
@@ -57,6 +58,7 @@ def create_app(
     config.reject_dev_chain(manifest.chain_id)
     secret = config.secret_key.encode() if config.secret_key else load_secret_key(config.data_folder)
     database = PortalDatabase(config.portal_database)
+    bind(database, config.data_folder)
     if config.production:
         reject_demonstration_accounts(database)
 
@@ -89,6 +91,7 @@ def create_app(
     )
     app.teardown_appcontext(close_snapshot)
     BodyLimits(app)  # before CSRF protection, which reads forms
+    protect_from_other_sites(app)
     csrf.init_app(app)
     add_headers(app, config)
     register_error_handlers(app)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
+from itsdangerous import Signer
 
 from app.settings import PortalSettings
 from app.store import rate_counts  # noqa: F401 - registers the storage scheme `portal`
 from app.store.database import PortalDatabase
+from chromatrace.domain.errors import NotAuthorised
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -38,6 +42,8 @@ _HEADERS = {
 _NO_DEVICES = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 _CAMERA_ONLY = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"
 
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
 csrf = CSRFProtect()
 
 
@@ -52,6 +58,25 @@ def flask_settings(config: PortalSettings) -> dict[str, object]:
         "MAX_FORM_MEMORY_SIZE": 500_000,
         "MAX_FORM_PARTS": 50,
     }
+
+
+def protect_from_other_sites(app: Flask) -> None:
+    """Sign cookies with SHA-256, and reject requests of other sites that change anything.
+
+    The second rule also protects the interfaces without CSRF tokens: a browser may keep HTTP Basic credentials.
+    """
+    # By default, itsdangerous uses SHA-1 for the cookie and for Flask-WTF's CSRF tokens.
+    Signer.default_digest_method = staticmethod(hashlib.sha256)
+    app.session_interface = _Sha256Sessions()
+
+    @app.before_request
+    def reject_other_sites() -> None:
+        if request.method not in _SAFE_METHODS and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+            raise NotAuthorised("this request comes from another site", hint="send it from a page of this portal")
+
+
+class _Sha256Sessions(SecureCookieSessionInterface):
+    digest_method = staticmethod(hashlib.sha256)
 
 
 def build_limiter(app: Flask, database: PortalDatabase) -> Limiter:

@@ -89,13 +89,14 @@ class HttpServer:
 
     def wake(self) -> None:
         """Make `run` call `proceed` now. Safe in a signal handler."""
-        self._server.pull_trigger()
+        with suppress(OSError):  # the server is closed
+            self._server.pull_trigger()
 
     def run(self, proceed: Callable[[], bool]) -> None:
         """Serve while `proceed` returns True; it is called at least once a second. Then finish running requests."""
         while proceed():
             wasyncore.poll2(0.5, self._map)
-        self._server.accepting = False
+        wasyncore.dispatcher.close(self._server)  # another portal may listen now
         deadline = time.monotonic() + DRAIN_S
         while self._server.busy() and time.monotonic() < deadline:
             wasyncore.poll2(0.1, self._map)

@@ -75,6 +75,11 @@ class SessionStore:
             with self._database.begin() as session:
                 session.execute(delete(PortalSession).where(PortalSession.token_digest == _digest(token)))
 
+    def end_account(self, account: str) -> None:
+        """End all sessions that began with this account's password."""
+        with self._database.begin() as session:
+            session.execute(delete(PortalSession).where(PortalSession.account == account))
+
     def end_all(self, address: str) -> None:
         """End all sessions of this operator."""
         cookie.pop(_TOKEN, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
@@ -47,7 +48,10 @@ class PortalSettings:
     label_font: Path | None = None
     host: str = setting("127.0.0.1", "Listen address; 0.0.0.0 listens on all networks.", metavar="HOST")
     port: int = setting(8000, "Listen port; 0 takes any free port.", minimum=0, maximum=65535, metavar="PORT")
-    threads: int = setting(8, "Requests served at the same time.", minimum=1, maximum=64, metavar="N")
+    workers: int | None = setting(
+        None, "Worker processes.", minimum=1, maximum=64, default_text="one per core", metavar="N"
+    )
+    threads: int = setting(8, "Requests that a worker serves at the same time.", minimum=1, maximum=64, metavar="N")
     production: bool = setting(False, "Reject http, development chains, demonstration accounts and published keys.")
     trusted_proxies: tuple[str, ...] = setting(
         (),
@@ -63,7 +67,7 @@ class PortalSettings:
     )
     secret_key: str | None = setting(
         None,
-        "Key that signs cookies and forms, at least 32 characters; must be the same for all portals of a database.",
+        "Key that signs cookies and forms, at least 32 characters.",
         secret=True,
         default_text="secret_key in the data folder, generated at the first start",
         metavar="TEXT|@FILE",
@@ -172,7 +176,7 @@ class PortalSettings:
 
     def _check(self, declaration: Declaration) -> None:
         value, minimum = getattr(self, declaration.name), declaration.minimum
-        if minimum is not None and value < minimum:
+        if minimum is not None and value is not None and value < minimum:
             raise InvalidInput(f"{declaration.name} is {value}; it must be at least {minimum}", field=declaration.name)
         if declaration.metavar == "RATE":
             from limits import parse
@@ -195,6 +199,11 @@ class PortalSettings:
                 field="trusted_proxies",
                 hint="for example 127.0.0.1 or 10.0.0.0/8",
             ) from error
+
+    @property
+    def worker_count(self) -> int:
+        """Number of worker processes."""
+        return self.workers or len(os.sched_getaffinity(0))
 
     @property
     def secure(self) -> bool:

@@ -107,7 +107,7 @@ def _in_fresh_process(command: list[str], progress: Progress) -> dict[str, float
 
 def _ingest(recorded: Path, folder: Path) -> None:
     """Ingest the file into the spool; print the counts and the peak memory as JSON."""
-    layout = layout_for(recorded, columns=f"X(1..{COLUMNS})", start=START, step=f"{STEP_S}s")
+    layout = layout_for(columns=f"X(1..{COLUMNS})", start=START, step=f"{STEP_S}s")
     with Spool(folder / "spool.db") as spool:
         result = ingest_file(spool, CHANNEL, recorded, layout)
     print(json.dumps({"stored": result.stored, "rejected": result.rejected_count, "peak_mb": peak_mb()}))

@@ -8,6 +8,7 @@ from flask import jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.consumer.pages import page_of
+from app.context import current_portal
 from app.errors import BusyError, http_status
 from app.responses import wants_json
 from chromatrace.domain.errors import InvalidInput
@@ -49,6 +50,6 @@ class ScanView:
             raise BusyError("the portal is reading other photos", hint="send the photo again in a few seconds")
         try:
             with self._reading:
-                return read_link(photo)
+                return read_link(photo, current_portal().config.base_url)
         finally:
             self._requests.release()

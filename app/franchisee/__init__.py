@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, request
 from flask_limiter import Limiter
 
 from app.context import current_operator
-from app.franchisee import labels, login, offers, overview
+from app.franchisee import labels, login, offers, overview, password
 from app.security import limit_views
 from app.settings import PortalSettings
 
@@ -22,6 +22,7 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     blueprint.add_url_rule("/login/wallet/challenge", "wallet_challenge", login.wallet_challenge, methods=["POST"])
     blueprint.add_url_rule("/login/wallet", "wallet_login", login.wallet_login, methods=["POST"])
     blueprint.add_url_rule("/partners/", "overview", overview.overview)
+    blueprint.add_url_rule("/partners/password", "password", password.password, methods=["GET", "POST"])
     blueprint.add_url_rule("/partners/batches/<group>", "batches", overview.batches)
     blueprint.add_url_rule("/partners/offers/<batch_id>", "offer", offers.offer)
     blueprint.add_url_rule("/partners/offers/<batch_id>/accept", "accept", offers.accept, methods=["POST"])

@@ -29,10 +29,12 @@ def login() -> ResponseReturnValue:
 
 
 def logout() -> ResponseReturnValue:
-    """End the session."""
+    """End the session, and remove what the browser keeps of its pages."""
     current_portal().sessions.end()
     flash("You are logged out.", "plain")
-    return redirect(url_for("franchisee.login"), 303)
+    response = redirect(url_for("franchisee.login"), 303)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
 
 
 def wallet_challenge() -> ResponseReturnValue:

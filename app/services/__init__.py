@@ -12,7 +12,7 @@ from app.services.chain import (
     TransactionOutcome,
     normalise_reason,
 )
-from app.services.keys import adopt_keystore, dev_addresses, new_keystore
+from app.services.keys import adopt_keystore, change_keystore_password, dev_addresses, new_keystore
 from app.services.records import RecordWriter
 from chromatrace.ethereum.errors import ContractError
 from chromatrace.ethereum.manifest import Manifest
@@ -27,6 +27,7 @@ __all__ = [
     "RecordWriter",
     "TransactionOutcome",
     "adopt_keystore",
+    "change_keystore_password",
     "dev_addresses",
     "new_keystore",
     "normalise_reason",

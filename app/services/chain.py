@@ -68,7 +68,7 @@ class ChainService:
     """One deployment on one chain. Thread-safe. Verifies the deployment before the first read."""
 
     def __init__(self, rpc_url: str, manifest: Manifest, outbox: Path) -> None:
-        self._rpc = RpcClient(rpc_url)
+        self._rpc = RpcClient(rpc_url, patience_s=5.0)
         self._manifest = manifest
         self._outbox = Outbox(outbox)
         self._chain = Chain(self._rpc, manifest, self._outbox)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chromatrace.ethereum.signer import create_keystore
+from chromatrace.ethereum.signer import create_keystore, reencrypt_keystore
 
 
 def new_keystore(path: Path, password: str) -> str:
@@ -15,6 +15,11 @@ def new_keystore(path: Path, password: str) -> str:
 def adopt_keystore(path: Path, password: str, private_key: bytes) -> str:
     """Encrypt an existing key with `password`. Return its address."""
     return str(create_keystore(path, password, key=private_key).address)
+
+
+def change_keystore_password(path: Path, password: str, new_path: Path, new_password: str) -> None:
+    """Write the key to a new file with another password."""
+    reencrypt_keystore(path, password, new_path, new_password)
 
 
 def dev_addresses() -> frozenset[str]:

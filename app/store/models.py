@@ -13,6 +13,15 @@ class PortalBase(DeclarativeBase):
     """Base of all tables of the portal."""
 
 
+class Installation(PortalBase):
+    """The data folder that the database belongs to. One row."""
+
+    __tablename__ = "installation"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    data_folder: Mapped[str] = mapped_column(String(36))
+
+
 class Account(PortalBase):
     """An account: a name, a password, and the operator address that signs on the chain."""
 

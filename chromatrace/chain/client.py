@@ -191,10 +191,17 @@ class Chain:
         `ChainUnavailableError` (nothing was stored), `InclusionTimeoutError` (signed and stored; it is sent again
         later), `WrongDeploymentError`, `InsufficientFundsError`, `OutboxFullError`, `IdempotencyKeyError`.
         """
+        return self._submit(self._draft(call), wait=wait, timeout_s=timeout_s)
+
+    def transfer(self, recipient: str, value_wei: int, *, timeout_s: float | None = None) -> Receipt:
+        """Send currency and return when a block includes the transfer. Raises as `submit`."""
+        draft = Draft(bytes.fromhex(recipient[2:]), b"", "transfer", value_wei=value_wei)
+        return self._submit(draft, wait=True, timeout_s=timeout_s)
+
+    def _submit(self, draft: Draft, *, wait: bool, timeout_s: float | None) -> Receipt:
         sender, outbox = self._transaction_sender, self._outbox
-        draft = self._draft(call)
         context = sender.fee_context()
-        known = outbox.by_key(call.key) if call.key is not None else None
+        known = outbox.by_key(draft.key) if draft.key is not None else None
         if known is None or known.state is CallState.FAILED:
             (limit,), context = sender.needed_gas([draft], context, timeout_s)
             if isinstance(limit, ContractError):

@@ -34,7 +34,7 @@ from chromatrace.ethereum.errors import (
     SignerMissingError,
 )
 from chromatrace.ethereum.rpc import RpcClient
-from chromatrace.ethereum.signer import DEV_CHAINS, Signer
+from chromatrace.ethereum.signer import ANVIL_CHAIN, Signer
 from chromatrace.ethereum.transaction import Transaction
 
 _log = logging.getLogger(__name__)
@@ -188,10 +188,12 @@ class TransactionSender:
     def sign(self, items: Sequence[Draft | int], gas: Sequence[int], context: FeeContext) -> list[OutboxEntry]:
         """Assign nonces to drafts or queued calls (by id) and store the signed bytes, in one transaction."""
         fees = context.fees(self._policy.fee_ceiling_wei)
-        needed = sum(gas) * fees.max_fee_wei
+        value = sum(item.value_wei for item in items if isinstance(item, Draft))
+        needed = sum(gas) * fees.max_fee_wei + value
         if needed > context.balance_wei:
             raise preflight.insufficient_funds(
-                f"{self._sender} has {context.balance_wei / 10**18:g} ether; gas may cost {needed / 10**18:g} ether",
+                f"{self._sender} has {context.balance_wei / 10**18:g} ether; "
+                f"{'the transfer and ' if value else ''}gas may cost {needed / 10**18:g} ether",
                 self._sender,
                 self._chain_id,
             )
@@ -203,9 +205,11 @@ class TransactionSender:
         )
 
     def _signed(self, entry: OutboxEntry, nonce: int, gas: int, fees: Fees) -> SignedTransaction:
-        return self._raw(nonce, gas, entry.recipient, entry.data, fees)
+        return self._raw(nonce, gas, entry.recipient, entry.data, fees, entry.value_wei)
 
-    def _raw(self, nonce: int, gas: int, recipient: bytes, data: bytes, fees: Fees) -> SignedTransaction:
+    def _raw(
+        self, nonce: int, gas: int, recipient: bytes, data: bytes, fees: Fees, value_wei: int = 0
+    ) -> SignedTransaction:
         if self._signer is None:
             raise SignerMissingError(f"the key of {self._sender} is not available", field="signer")
         raw = self._signer.sign_transaction(
@@ -216,7 +220,7 @@ class TransactionSender:
                 max_fee_wei=fees.max_fee_wei,
                 gas=gas,
                 to=recipient,
-                value_wei=0,
+                value_wei=value_wei,
                 data=data,
             )
         )
@@ -341,7 +345,7 @@ class TransactionSender:
 
         Waits until those transactions are deeper than a reorganisation reaches.
         """
-        depth = 0 if self._chain_id in DEV_CHAINS else self._policy.confirmations
+        depth = 0 if self._chain_id == ANVIL_CHAIN else self._policy.confirmations
         settled = context.nonce
         if depth:
             at = hex(max(0, context.block - depth))

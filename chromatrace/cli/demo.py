@@ -10,8 +10,13 @@ from click.core import ParameterSource
 
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, json_option, print_note, progress
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.number_types import WholeRange
 from chromatrace.services.workspace import Workspace
+from chromatrace.settings import Settings, declarations, resolve_all
+
+_IGNORED = ("rpc_url", "manifest", "database_url", "vault", "keystore", "dev_account", "plant", "base_url")
+"""Settings that `chromatrace.demo.run.prepare` replaces."""
 
 
 @click.command()
@@ -48,6 +53,7 @@ def demo(workspace: Workspace, once: bool, host: str, port: int, tamper: str | N
     """
     from chromatrace.demo.run import Stages, prepare, run
 
+    _reject_ignored_settings()
     stages = Stages(
         finished=lambda text, seconds: err().print(f"[green]✓[/] {text} [dim]{seconds:.1f} s[/]", highlight=False),
         progress=progress,
@@ -66,6 +72,22 @@ def demo(workspace: Workspace, once: bool, host: str, port: int, tamper: str | N
             stop.wait()
     if report["failed"]:
         raise SystemExit(1)
+
+
+def _reject_ignored_settings() -> None:
+    """Reject options that the demonstration does not use, and name such values of the environment and the file."""
+    values = resolve_all(click.get_current_context().find_root().params)
+    for declaration in declarations(Settings):
+        value = values[declaration.name]
+        if declaration.name not in _IGNORED or value.source == "default":
+            continue
+        if value.source == "option":
+            raise InvalidInput(
+                "the demonstration has its own chain, databases and keys",
+                field=declaration.name,
+                hint=f"leave out {declaration.option}",
+            )
+        print_note(f"the demonstration does not use {declaration.name}, which the {value.source} sets")
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.number_types import FiniteRange
 from chromatrace.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from chromatrace.ingest.layout import Layout
 
 channel_option = click.option("--channel", required=True, help="Log channel of the readings; one for each gateway.")
 
@@ -32,71 +37,150 @@ def ingest() -> None:
 
 
 @ingest.command()
-@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("paths", metavar="PATH…", nargs=-1, required=True)
 @channel_option
-@click.option("--source", help="Source name. Default: the file name without its extension.")
+@click.option(
+    "--source", help="Source name, for one file. Default: its name; below a folder, its path from the folder."
+)
+@click.option("--preview", "only_preview", is_flag=True, help="Show how the file is interpreted; store nothing.")
 @click.option("--columns", help='Tags of a table without a header, such as "XMEAS(1..41),T[Cel],-"; - skips a column.')
-@click.option("--start", help="Time of the first row of a table without a header, RFC 3339.")
-@click.option("--step", help="Time between the rows of such a table: 180s, 3min, 500ms.")
-@click.option("--delimiter", default="auto", show_default=True, help="One of auto, space, tab, comma, semicolon.")
-@click.option("--time-column", help="Time column of a CSV file with a header.")
+@click.option("--start", help="Time of the first row, RFC 3339; or of the start if the time column has elapsed times.")
+@click.option("--step", help="Time between the rows of a table without times: 180s, 3min, 500ms.")
+@click.option("--delimiter", help="One of auto, space, tab, comma, semicolon, pipe. Default: auto.")
+@click.option("--encoding", help="Encoding of the text, such as cp1252. Default: found from the file.")
+@click.option("--skip-lines", type=click.IntRange(0), help="Lines before the table. Default: found from the file.")
+@click.option("--sheet", help="Name or number of the sheet of a workbook.")
+@click.option("--transposed", is_flag=True, help="Each line is a tag, each column a time.")
+@click.option("--layout", "shape", type=click.Choice(["wide", "long"]), help="long: the columns are tag, time, value.")
+@click.option("--time-column", help='Time column; "Date,Time" for two columns.')
+@click.option("--date-format", help='Format of the times, such as "%d/%m/%Y %H:%M:%S", or excel for serial days.')
+@click.option("--time-zone", help="IANA time zone of times without an offset, such as Europe/Berlin.")
+@click.option("--fold", type=click.Choice(["earlier", "later"]), help="Meaning of local times that occur twice.")
 @click.option("--time-unit", help="Unit of a numeric time column since 1970: s, ms, us or ns.")
+@click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark. Default: found from the file.")
+@click.option("--missing", multiple=True, help='Text that means "no value", such as -200; may be repeated.')
+@click.option("--text", multiple=True, metavar="COLUMN", help="Column of states or texts; may be repeated.")
+@click.option("--quality", type=click.Choice(["opc-da", "opc-ua", "words"]), help="Scale of the quality column.")
 @json_option
 @click.pass_obj
 def file(
     workspace: Workspace,
-    path: Path,
+    /,
+    paths: tuple[str, ...],
     channel: str,
     source: str | None,
+    only_preview: bool,
     columns: str | None,
-    start: str | None,
-    step: str | None,
-    delimiter: str,
-    time_column: str | None,
-    time_unit: str | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
-    """Store the readings of a file: a table of numbers, CSV with a header, or JSON lines. Safe to re-run.
+    """Store the readings of files: delimited text, workbooks, Parquet or JSON. Safe to re-run.
 
-    Rejected rows are reported with line and field, and all other rows are stored; the exit status is then 1.
+    PATH is a file, a folder or a pattern. The command finds encoding, delimiter, header, units, time format and decimal
+    mark, and --preview shows them. If something is ambiguous, it is an error that shows each meaning.
+
+    Rejected values are reported with line and field, and all others are stored; the exit status is then 1. It is also 1
+    if a file has no readings. Cells without a value are normal.
     """
-    from chromatrace.ingest.files import ingest_file
-    from chromatrace.ingest.layout import layout_for
+    from chromatrace.ingest.files import files_in, layout_for
 
-    layout = layout_for(
-        path,
-        columns=columns,
-        start=start,
-        step=step,
-        delimiter=delimiter,
-        time_column=time_column,
-        time_unit=time_unit,
-    )
-    with progress(f"reading {path.name}", total=path.stat().st_size, hidden=as_json) as show:
-        result = ingest_file(workspace.spool, channel, path, layout, source=source, progress=lambda done, _: show(done))
+    layout = layout_for(columns=columns, **options)
+    files = files_in(paths)
+    if source is not None:
+        if len(files) > 1:
+            raise InvalidInput(f"--source names one file, but there are {len(files)}", field="source")
+        files = dict.fromkeys(files, source)
+    if only_preview:
+        _preview(files, layout, as_json)
+        return
+    failed = _ingest_files(workspace, channel, files, layout, as_json)
+    if failed:
+        raise SystemExit(1)
+
+
+def _preview(files: dict[Path, str], layout: Layout, as_json: bool) -> None:
+    from chromatrace.ingest.files import preview
+
+    previews = {path: preview(path, layout, source) for path, source in files.items()}
+    facts = next(iter(previews.values())) if len(previews) == 1 else {"files": previews}
+
+    def human() -> None:
+        for path, shown in previews.items():
+            print_line(f"{path}")
+            emit(False, shown["layout"])
+            for reading in shown["readings"][:_MAX_SHOWN]:
+                quality = "" if reading["quality"] == "good" else f"  {reading['quality']}"
+                value = "-" if reading["value"] is None else reading["value"]
+                print_line(f"  {reading['time']}  {reading['tag']:<24} {value} {reading['unit']}{quality}".rstrip())
+            for note in shown["notes"]:
+                print_note(note)
+            for error in shown["errors"][:_MAX_SHOWN]:
+                where = "" if error["line"] is None else f"line {error['line']}, "
+                hint = f" ({error['hint']})" if error["hint"] else ""
+                print_note(f"{error['reason']}{hint}", mark=f"{where}{error['field']}:", style="yellow")
+
+    emit(as_json, facts, human)
+    if any(shown["errors"] or not shown["readings"] for shown in previews.values()):
+        raise SystemExit(1)
+
+
+def _ingest_files(workspace: Workspace, channel: str, files: dict[Path, str], layout: Layout, as_json: bool) -> bool:
+    """Store the readings of each file and print the result. Return whether anything was rejected or a file is empty."""
+    from chromatrace.ingest.files import FileResult, ingest_file
+
+    results: dict[Path, FileResult] = {}
+    errors: dict[Path, ChromaTraceError] = {}
+    for path, name in files.items():
+        with progress(f"reading {path.name}", total=path.stat().st_size, hidden=as_json) as show:
+            try:
+                results[path] = ingest_file(
+                    workspace.spool, channel, path, layout, source=name, progress=lambda done, _: show(done)
+                )
+            except InvalidInput as error:
+                if len(files) == 1:
+                    raise
+                errors[path] = error
     facts = {
         "channel": channel,
-        "lines": result.lines,
-        "taken": result.stored,
-        "duplicates": result.duplicates,
-        "refused": result.rejected_count,
-        "refusals": [{"line": row.line, "field": row.field, "reason": row.reason} for row in result.rejected],
+        "lines": sum(result.lines for result in results.values()),
+        "taken": sum(result.stored for result in results.values()),
+        "duplicates": sum(result.duplicates for result in results.values()),
+        "gaps": sum(result.gaps for result in results.values()),
+        "refused": sum(result.rejected_count for result in results.values()) + len(errors),
+        "refusals": [
+            {"line": row.line, "field": row.field, "reason": row.reason}
+            | ({"file": str(path)} if len(files) > 1 else {})
+            for path, result in results.items()
+            for row in result.rejected
+        ]
+        + [{"line": None, "field": e.field, "reason": e.message, "file": str(path)} for path, e in errors.items()],
+        "layout": next(iter(results.values())).layout if len(results) == 1 else None,
     }
 
     def human() -> None:
-        print_line(
-            f"{result.stored:,} readings stored from {result.lines:,} lines, {result.duplicates:,} duplicates skipped"
-        )
-        for row in result.rejected[:_MAX_SHOWN]:
-            print_note(row.reason, mark=f"line {row.line}, {row.field}:", style="yellow")
-        if result.rejected_count > _MAX_SHOWN:
-            print_note(f"… and {result.rejected_count - _MAX_SHOWN:,} more; --json lists all")
-        if result.rejected_count:
-            print_note(f"{result.rejected_count:,} readings rejected")
+        for path, result in results.items():
+            prefix = f"{path}: " if len(files) > 1 else ""
+            print_line(
+                f"{prefix}{result.stored:,} readings stored from {result.lines:,} lines, "
+                f"{result.duplicates:,} duplicates skipped" + (f", {result.gaps:,} gaps" if result.gaps else "")
+            )
+            for note in result.notes:
+                print_note(note)
+            for kind in result.kinds.values():
+                first = kind.first
+                more = f" ({kind.count:,} times)" if kind.count > 1 else ""
+                hint = f"; {first.hint}" if first.hint else ""
+                print_note(f"{first.reason}{more}{hint}", mark=f"line {first.line}, {first.field}:", style="yellow")
+            if result.rejected_count:
+                print_note(f"{result.rejected_count:,} values rejected; --json lists them")
+            if not result.stored and not result.duplicates:
+                print_note(f"{path} has no readings", style="yellow")
+        for path, error in errors.items():
+            print_note(str(error), mark=f"{path}:", style="yellow")
 
     emit(as_json, facts, human)
-    if result.rejected_count:
-        raise SystemExit(1)
+    empty = any(not result.stored and not result.duplicates for result in results.values())
+    return bool(facts["refused"]) or empty
 
 
 @ingest.command()

@@ -1,21 +1,27 @@
 """GS1 application identifiers (AIs): their formats, and their use in a Digital Link.
 
-Formats: GS1 General Specifications, section 3. A format is a sequence of components, each with a character set (N
-digits, X set 82, Y set 39, Z base64url), a length ("6": exactly six, "..20": one to twenty; in brackets: optional and
-last) and checks. Keys and their qualifiers: GS1 Digital Link Standard: URI Syntax, section 4.
+Source: the GS1 Barcode Syntax Dictionary, a file of GS1 under the Apache License 2.0, which this package includes
+unchanged. It has for each AI the format, the flags (`*` predefined length, `?` permitted as a query attribute of a
+Digital Link) and, for a primary key, the sequences of its qualifiers. To update it, replace the file.
 
-Not checked, because a URI parser does not need it: whether a company prefix was issued, country and currency codes,
-and which AIs require or exclude each other (General Specifications 4.13).
+A format is a sequence of components, each with a character set (N digits, X set 82, Y set 39, Z base64url), a length
+("6": exactly six, "..20": one to twenty; in brackets: optional and last) and checks.
+
+Not checked, because a URI parser does not need it: whether a company prefix was issued, lists of countries, currencies
+and package types, the format of coupons, and which AIs require or exclude each other.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from chromatrace.domain.identifiers import SET_82, check_digit
+
+DICTIONARY = Path(__file__).parent / "gs1-syntax-dictionary.txt"
 
 _SET_39 = frozenset("#-/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _SET_64 = frozenset("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz=")
@@ -23,52 +29,9 @@ _DIGITS = frozenset("0123456789")
 _CHARACTER_SETS = {"N": _DIGITS, "X": SET_82, "Y": _SET_39, "Z": _SET_64}
 _SET_NAMES = {"N": "a digit", "X": "in GS1 character set 82", "Y": "in GS1 character set 39", "Z": "base64url"}
 
-_FORMATS = """
-00 N18,csum | 01,02 N14,csum | 10 X..20 | 11-13,15-17 N6,date | 20 N2 | 21,22 X..20 | 235 X..28 | 240,241 X..30
-242 N..6 | 243 X..20 | 250,251 X..30 | 253 N13,csum [X..17] | 254 X..20 | 255 N13,csum [N..12] | 30 N..8
-3100-3105,3110-3115,3120-3125,3130-3135,3140-3145,3150-3155,3160-3165 N6
-3200-3205,3210-3215,3220-3225,3230-3235,3240-3245,3250-3255,3260-3265,3270-3275,3280-3285,3290-3295 N6
-3300-3305,3310-3315,3320-3325,3330-3335,3340-3345,3350-3355,3360-3365,3370-3375 N6
-3400-3405,3410-3415,3420-3425,3430-3435,3440-3445,3450-3455,3460-3465,3470-3475,3480-3485,3490-3495 N6
-3500-3505,3510-3515,3520-3525,3530-3535,3540-3545,3550-3555,3560-3565,3570-3575 N6
-3600-3605,3610-3615,3620-3625,3630-3635,3640-3645,3650-3655,3660-3665,3670-3675,3680-3685,3690-3695 N6
-37 N..8 | 3900-3909 N..15 | 3910-3919 N3 N..15 | 3920-3929 N..15 | 3930-3939 N3 N..15 | 3940-3943 N4 | 3950-3955 N6
-400,401,403 X..30 | 402 N17,csum | 410-417 N13,csum | 420 X..20 | 421 N3 X..9 | 422,424,426 N3 | 423,425 N..15
-427 X..3 | 4300,4301,4310,4311,4320 X..35 | 4302-4306,4312-4316 X..70 | 4307,4317 X2 | 4308,4319 X..30 | 4309 N20
-4318 X..20 | 4321-4323 N1,yesno | 4324,4325 N6,date N4,hour | 4326 N6,day | 4330-4333 N6 [X1]
-7001 N13 | 7002 X..30 | 7003 N6,day N4,hour | 7004 N..4 | 7005 X..12 | 7006 N6,day | 7007 N6,day [N6,day] | 7008 X..3
-7009 X..10 | 7010 X..2 | 7011 N6,day [N4,hour] | 7020-7022 X..20 | 7023 X..30 | 7030-7039 N3 X..27 | 7040 N1 X3
-710-715 X..20 | 7230-7239 X2 X..28 | 7240 X..20 | 7241 N2 | 7242 X..25
-8001 N14 | 8002 X..20 | 8003 N1,zero N13,csum [X..16] | 8004 X..30 | 8005 N6 | 8006,8026 N14,csum N4,pieces
-8007 X..34 | 8008 N6,day N2 [N..4] | 8009 X..50 | 8010 Y..30 | 8011 N..12,plain | 8012 X..20 | 8013 X..25,csumalpha
-8017,8018 N18,csum | 8019 N..10 | 8020 X..25 | 8030 Z..90 | 8110,8112 X..70 | 8111 N4 | 8200 X..70
-90 X..30 | 91-99 X..90
-"""
-
-_COMPONENT = re.compile(r"(\[?)([NXYZ])(\.\.)?(\d+)((?:,\w+)*)(\]?)")
-
-KEY_QUALIFIERS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "00": ((),),
-    "01": (("22", "10", "21"), ("235",)),
-    "253": ((),),
-    "255": ((),),
-    "401": ((),),
-    "402": ((),),
-    "414": (("254",), ("7040",)),
-    "415": (("8020",),),
-    "417": (("7040",),),
-    "8003": ((),),
-    "8004": (("7040",),),
-    "8006": (("22", "10", "21"),),
-    "8010": (("8011",),),
-    "8013": ((),),
-    "8017": (("8019",),),
-    "8018": (("8019",),),
-}
-"""Primary keys with their alternative sequences of qualifiers. A link uses one sequence, in order, with gaps."""
-
-NEVER_ATTRIBUTES = frozenset({"21", "22", "235", "254", "8011", "8019", "8020"})
-"""AIs that are only valid as qualifiers in the path."""
+_RELEASE = re.compile(r"^# Release: (\d{4}-\d\d-\d\d)$", re.MULTILINE)
+_ENTRY = re.compile(r"(\d{2,4})(?:-(\d{2,4}))?\s+([*?]*)\s+([^#]*?)\s*(?:#.*)?", re.ASCII)
+_COMPONENT = re.compile(r"(\[?)([NXYZ])(\.\.)?(\d+)\]?((?:,\w+)*)", re.ASCII)
 
 SHORT_NAMES = {
     **{"sscc": "00", "gtin": "01", "gdti": "253", "gcn": "255", "ginc": "401", "gsin": "402", "gln": "414"},
@@ -77,8 +40,6 @@ SHORT_NAMES = {
     **{"tpx": "235", "glnx": "254", "cpsn": "8011", "srin": "8019", "refno": "8020"},
 }
 """Alphabetic names of version 1.1 of the standard, now deprecated."""
-
-_PREDEFINED_LENGTH = frozenset(f"{number:02d}" for number in (*range(5), *range(11, 21), *range(31, 37), 41))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +53,23 @@ class _Component:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationIdentifier:
-    """An AI and the format of its value."""
+    """An AI and the format of its value.
+
+    predefined_length  whether an element string needs no separator after the value
+    is_attribute       whether it may be in the query of a Digital Link
+    qualifiers         of a primary key: alternative sequences of its qualifiers; otherwise empty
+    """
 
     code: str
     components: tuple[_Component, ...]
+    predefined_length: bool = False
+    is_attribute: bool = False
+    qualifiers: tuple[tuple[str, ...], ...] = ()
 
     @property
-    def predefined_length(self) -> bool:
-        """Whether an element string needs no separator after this AI (General Specifications, figure 7.8.5-2)."""
-        return self.code[:2] in _PREDEFINED_LENGTH
+    def length(self) -> int:
+        """The number of characters of a value of predefined length."""
+        return sum(component.maximum for component in self.components)
 
     def format_error(self, value: str) -> str | None:
         """Return why `value` is invalid, or None if it is valid."""
@@ -159,59 +128,135 @@ def _day(part: str) -> str | None:
     return None
 
 
-def _date(part: str) -> str | None:
+def _day_or_month(part: str) -> str | None:
     """Check a date whose day may be 00, for the whole month."""
     return _day(part[:4] + "01" if part[4:] == "00" else part)
 
 
-def _hour(part: str) -> str | None:
+def _long_day(part: str) -> str | None:
+    try:
+        datetime.date(int(part[:4]), int(part[4:6]), int(part[6:]))
+    except ValueError:
+        return f"{part} is not a valid date YYYYMMDD"
+    return None
+
+
+def _time(part: str) -> str | None:
     return None if int(part[:2]) < 24 and int(part[2:]) < 60 else f"{part} is not a valid time HHMM"
 
 
-def _pieces(part: str) -> str | None:
+def _piece_of_total(part: str) -> str | None:
     piece, total = int(part[:2]), int(part[2:])
     return None if 1 <= piece <= total else f"piece {piece} of {total} is not valid"
 
 
-def _yesno(part: str) -> str | None:
-    return None if part in "01" else f"expected 0 or 1, got {part}"
+def _position_in_sequence(part: str) -> str | None:
+    match = re.fullmatch(r"([1-9])/([1-9])", part, re.ASCII)
+    return None if match and match[1] <= match[2] else f"expected a position such as 1/2, got {part}"
 
 
-def _zero(part: str) -> str | None:
-    return None if part == "0" else f"expected 0, got {part}"
+def _iban(part: str) -> str | None:
+    digits = re.fullmatch(r"[A-Z]{2}[0-9]{2}[0-9A-Z]+", part, re.ASCII) and part[4:] + part[:4]
+    if digits and int("".join(str(int(character, 36)) for character in digits)) % 97 == 1:
+        return None
+    return f"{part} is not a valid IBAN"
 
 
-def _plain(part: str) -> str | None:
-    return f"{part} has a leading zero" if part.startswith("0") and part != "0" else None
+def _matching(pattern: str, expected: str) -> Callable[[str], str | None]:
+    compiled = re.compile(pattern, re.ASCII)
+    return lambda part: None if compiled.fullmatch(part) else f"expected {expected}, got {part}"
+
+
+def _at_most(maximum: int) -> Callable[[str], str | None]:
+    return lambda part: None if int(part) <= maximum else f"{part} exceeds {maximum}"
 
 
 _CHECKS: dict[str, Callable[[str], str | None]] = {
-    **{"csum": _csum, "csumalpha": _csumalpha, "date": _date, "day": _day, "hour": _hour, "pieces": _pieces},
-    **{"yesno": _yesno, "zero": _zero, "plain": _plain},
+    "csum": _csum,
+    "csumalpha": _csumalpha,
+    "yymmdd": _day,
+    "yymmd0": _day_or_month,
+    "yyyymmdd": _long_day,
+    "hhmi": _time,
+    "hh": _at_most(23),
+    "mi": _at_most(59),
+    "ss": _at_most(59),
+    "latitude": _at_most(1_800_000_000),
+    "longitude": _at_most(3_600_000_000),
+    "pieceoftotal": _piece_of_total,
+    "posinseqslash": _position_in_sequence,
+    "iban": _iban,
+    "yesno": _matching("[01]", "0 or 1"),
+    "zero": _matching("0", "0"),
+    "nonzero": _matching(r"\d*[1-9]\d*", "a number above zero"),
+    "nozeroprefix": _matching(r"0|[1-9]\d*", "a number without a leading zero"),
+    "winding": _matching("[019]", "0, 1 or 9"),
+    "iso5218": _matching("[0129]", "0, 1, 2 or 9"),
+    "mediatype": _matching("0[1-9]|10|[89][0-9]", "an assigned media type"),
+    "importeridx": _matching(r"[-\w]", "a letter, a digit, - or _"),
+    "hyphen": _matching("-+", "a hyphen"),
+    "hasnondigit": _matching(r".*\D.*", "at least one character that is not a digit"),
+    "pcenc": _matching("(?:[^%]|%[0-9A-Fa-f]{2})*", "a valid percent-encoding"),
 }
+_UNCHECKED = frozenset(
+    {"gcppos1", "gcppos2", "iso3166", "iso3166999", "iso3166alpha2", "iso4217", "packagetype"}
+    | {"couponcode", "couponposoffer"}
+)
+"""Checks that need lists, see the module's docstring."""
 
 
 def _component(text: str) -> _Component:
     match = _COMPONENT.fullmatch(text)
     if match is None:
         raise ValueError(f"invalid format component {text!r}")
-    optional, characters, variable, length, checks, _ = match.groups()
-    maximum = int(length)
-    return _Component(characters, 1 if variable else maximum, maximum, tuple(checks.split(",")[1:]), bool(optional))
+    optional, characters, variable, length, named = match.groups()
+    checks = tuple(name for name in named.split(",")[1:] if name not in _UNCHECKED)
+    if unknown := set(checks) - _CHECKS.keys():
+        raise ValueError(f"unknown checks {sorted(unknown)}")
+    return _Component(characters, 1 if variable else int(length), int(length), checks, bool(optional))
 
 
-def _table() -> dict[str, ApplicationIdentifier]:
-    table: dict[str, ApplicationIdentifier] = {}
-    for row in re.split(r"[|\n]", _FORMATS.strip()):
-        codes, *parts = row.split()
-        components = tuple(_component(part) for part in parts)
-        for span in codes.split(","):
-            first, _, last = span.partition("-")
-            for number in range(int(first), int(last or first) + 1):
-                code = str(number).zfill(len(first))
-                table[code] = ApplicationIdentifier(code, components)
-    return table
+def _entries(dictionary: str) -> Iterator[ApplicationIdentifier]:
+    for line in dictionary.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        match = _ENTRY.fullmatch(line)
+        if match is None:
+            raise ValueError(f"invalid entry {line!r}")
+        first, last, flags, rest = match.groups()
+        words = rest.split()
+        attributes = {
+            word.partition("=")[0]: word.partition("=")[2] for word in words if not _COMPONENT.fullmatch(word)
+        }
+        components = tuple(_component(word) for word in words if _COMPONENT.fullmatch(word))
+        sequences: tuple[tuple[str, ...], ...] = ()
+        if "dlpkey" in attributes:
+            listed = attributes["dlpkey"].split("|")
+            sequences = tuple(tuple(sequence.split(",")) if sequence else () for sequence in listed)
+        for number in range(int(first), int(last or first) + 1):
+            code = str(number).zfill(len(first))
+            yield ApplicationIdentifier(code, components, "*" in flags, "?" in flags, sequences)
 
 
-APPLICATION_IDENTIFIERS: dict[str, ApplicationIdentifier] = _table()
-"""All supported AIs by code."""
+def _release(dictionary: str) -> str:
+    match = _RELEASE.search(dictionary)
+    if match is None:
+        raise ValueError("the dictionary has no release")
+    return match[1]
+
+
+_TEXT = DICTIONARY.read_text(encoding="utf-8")
+
+EDITION = _release(_TEXT)
+"""Release date of the dictionary."""
+
+APPLICATION_IDENTIFIERS: dict[str, ApplicationIdentifier] = {entry.code: entry for entry in _entries(_TEXT)}
+"""All AIs by code."""
+
+KEY_QUALIFIERS: dict[str, tuple[tuple[str, ...], ...]] = {
+    code: entry.qualifiers for code, entry in APPLICATION_IDENTIFIERS.items() if entry.qualifiers
+}
+"""Primary keys with their alternative sequences of qualifiers. A link uses one sequence, in order, with gaps."""
+
+NEVER_ATTRIBUTES = frozenset(code for code, entry in APPLICATION_IDENTIFIERS.items() if not entry.is_attribute)
+"""AIs that must not be in the query of a link."""

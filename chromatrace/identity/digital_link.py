@@ -38,6 +38,13 @@ _BRACKETED = re.compile(r"\((\d{2,4})\)((?:[^(\\]|\\.)*)", re.ASCII)
 _UNKNOWN_AI = re.compile(r"[0-9]{2,4}", re.ASCII)
 
 
+_SYMBOLOGY = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+_GS1_SYMBOLOGIES = frozenset({"]C1", "]e0", "]d2", "]Q3", "]J1"})
+"""GS1-128, GS1 DataBar, GS1 DataMatrix, GS1 QR Code, GS1 DotCode."""
+_SEPARATOR = re.compile("[\x1d\u241d^]")
+_ELEMENT_STRING = re.compile(r"[\x1d\u241d^]|01[0-9]{14}|00[0-9]{18}", re.ASCII)
+
+
 class Element(NamedTuple):
     """An AI and its decoded value."""
 
@@ -185,6 +192,19 @@ class DigitalLink:
         return cls.build(elements, base)
 
     @classmethod
+    def from_element_string(cls, text: str, base: str = GS1_RESOLVER) -> Self:
+        """Parse the content of a GS1 code, such as 01, GTIN, 10, lot, separator, 21, serial.
+
+        Separators: GS (U+001D), its symbol U+241D, or ^. AIs that have no place in a link are left out.
+        """
+        elements = list(_read_elements(text))
+        keys = [ai for ai, _ in elements if ai in KEY_QUALIFIERS]
+        qualifiers = {ai for key in keys[:1] for sequence in KEY_QUALIFIERS[key] for ai in sequence}
+        return cls.build(
+            ((ai, value) for ai, value in elements if ai in qualifiers or ai not in NEVER_ATTRIBUTES), base
+        )
+
+    @classmethod
     def parse(
         cls,
         uri: str,
@@ -217,6 +237,21 @@ class DigitalLink:
         )
 
 
+def read_code(text: str, base: str = GS1_RESOLVER) -> DigitalLink:
+    """Parse the content of a code in any notation: a URI, an element string, or an element string with brackets.
+
+    A symbology identifier (ISO/IEC 15424), such as `]d2`, may precede it. `base` is that of a link without a URI.
+    Raises `DigitalLinkError`.
+    """
+    identifier = _SYMBOLOGY.match(text)
+    content = text[identifier.end() :] if identifier else text
+    if content.startswith("("):
+        return DigitalLink.from_bracketed(content, base)
+    if (identifier and identifier[0] in _GS1_SYMBOLOGIES) or _ELEMENT_STRING.match(content):
+        return DigitalLink.from_element_string(content, base)
+    return DigitalLink.parse(content)
+
+
 def uri_for_batch(base_url: str, key: BatchKey) -> str:
     """Return the URI of a batch below `base_url` (scheme, host and stem)."""
     return DigitalLink(base_url, (Element("01", key.gtin.value), Element("10", key.lot.value))).uri
@@ -226,6 +261,27 @@ def uri_for_unit(base_url: str, key: BatchKey, serial: Serial) -> str:
     """Return the URI of a unit below `base_url`."""
     path = (Element("01", key.gtin.value), Element("10", key.lot.value), Element("21", serial.value))
     return DigitalLink(base_url, path).uri
+
+
+def _read_elements(text: str) -> Iterator[Element]:
+    """Yield the elements of an element string (General Specifications, 7.8). Raises `DigitalLinkError`."""
+    for group in _SEPARATOR.split(text):
+        rest = group
+        while rest:
+            codes = (rest[:length] for length in (2, 3, 4))
+            found = next((APPLICATION_IDENTIFIERS[code] for code in codes if code in APPLICATION_IDENTIFIERS), None)
+            if found is None:
+                raise DigitalLinkError(
+                    f"no application identifier at the start of {_shown(rest)}",
+                    field="elements",
+                    hint="a separator (FNC1) must follow a value of variable length",
+                )
+            rest = rest[len(found.code) :]
+            length = found.length if found.predefined_length else len(rest)
+            value, rest = rest[:length], rest[length:]
+            if error := found.format_error(value):
+                raise DigitalLinkError(error, field=f"({found.code})")
+            yield Element(found.code, value)
 
 
 def _application_identifier(ai: str) -> ApplicationIdentifier:
@@ -244,7 +300,8 @@ def _check_rules(path: tuple[Element, ...], attributes: tuple[Element, ...], all
         raise DigitalLinkError("the path does not start with a primary key", field="path")
     key, *qualifiers = (element.ai for element in path)
     sequences = KEY_QUALIFIERS[key]
-    if not any(_in_order(qualifiers, sequence) for sequence in sequences):
+    possible = [sequence for sequence in sequences if _in_order(qualifiers, sequence)]
+    if not possible:
         allowed = " or ".join("/".join(sequence) or "none" for sequence in sequences)
         raise DigitalLinkError(
             f"/{'/'.join(qualifiers)} does not qualify ({key})", field="path", hint=f"allowed, in this order: {allowed}"
@@ -254,10 +311,10 @@ def _check_rules(path: tuple[Element, ...], attributes: tuple[Element, ...], all
         field = f"({ai})"
         if ai in seen:
             raise DigitalLinkError("duplicate AI", field=field)
-        if any(ai in sequence for sequence in sequences):
+        if any(ai in sequence for sequence in possible):
             raise DigitalLinkError(f"qualifies ({key}) and must be in the path", field=field)
         if ai in NEVER_ATTRIBUTES:
-            raise DigitalLinkError("must not be in the query", field=field)
+            raise DigitalLinkError("is not permitted as a query attribute", field=field)
         seen.add(ai)
     for ai, value in (*path, *attributes):
         if not value:

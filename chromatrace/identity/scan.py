@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from chromatrace.identity import errors
-from chromatrace.identity.digital_link import DigitalLink
+from chromatrace.identity.digital_link import GS1_RESOLVER, DigitalLink, read_code
 from chromatrace.identity.errors import (
     DigitalLinkError,
     ImageTooLargeError,
@@ -24,9 +24,10 @@ _READER = (sys.executable, "-I", "-m", "chromatrace.identity.code_reading")
 _FIELD = "photo"
 
 
-def read_link(photo: bytes) -> DigitalLink:
+def read_link(photo: bytes, base: str = GS1_RESOLVER) -> DigitalLink:
     """Return the one GS1 Digital Link in a photo; the same code may appear several times.
 
+    A GS1 element string, as in a DataMatrix code, is a link below `base`.
     Raises `NotAnImageError`, `ImageTooLargeError`, `NoCodeFoundError`, `MultipleCodesError` or `NotADigitalLinkError`.
     """
     texts = read_codes(photo)
@@ -46,7 +47,7 @@ def read_link(photo: bytes) -> DigitalLink:
             )
         texts = links
     try:
-        return DigitalLink.parse(texts[0])
+        return read_code(texts[0], base)
     except DigitalLinkError as error:
         raise NotADigitalLinkError(
             f"the code contains {_shortened(texts[0])}, which is not a product code: {error}",
@@ -80,7 +81,7 @@ def read_codes(photo: bytes) -> list[str]:
 
 def _is_link(text: str) -> bool:
     try:
-        DigitalLink.parse(text)
+        read_code(text)
     except DigitalLinkError:
         return False
     return True

@@ -1,27 +1,31 @@
-"""Layouts of recorded files.
-
-Three layouts: `Table` (numbers only, one row per time step), `TimedCsv` (a header and a time column), `JsonLines`
-(one reading per line). `layout_for` builds one from the options of `chromatrace ingest file`.
-"""
+"""The layout of a file, as the options of `chromatrace ingest file` set it. All else is found from the file."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 from chromatrace.ingest.errors import LayoutError
 from chromatrace.ingest.times import TIME_UNITS, parse_duration, parse_time
 
 MAX_COLUMNS = 100_000
-DELIMITERS = {"auto": None, "space": " ", "tab": "\t", "comma": ",", "semicolon": ";"}
-TIME_COLUMNS = ("source_time", "timestamp", "time", "datetime", "date_time", "ts", "t")
-"""Names of a time column, in any case. The first one that occurs in the header is used."""
+DELIMITERS = {"space": " ", "tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 _COLUMN = re.compile(r"(?P<name>[^\[\]]+?)\s*(?:\[(?P<unit>[^\[\]]*)\])?")
 _RANGE = re.compile(r"(?P<before>.*?)\((?P<first>\d{1,6})\.\.(?P<last>\d{1,6})\)", re.ASCII)
 SKIPPED = "-"
+OPC_DA, OPC_UA, WORDS = "opc-da", "opc-ua", "words"
+"""Scales of a quality column."""
+_CHOICES = {
+    "delimiter": ("auto", *DELIMITERS),
+    "time_unit": TIME_UNITS,
+    "decimal": (".", ","),
+    "quality": (OPC_DA, OPC_UA, WORDS),
+    "shape": ("wide", "long"),
+    "fold": ("earlier", "later"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,39 +37,107 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of numbers without a header. Row i (from 0) was measured at `start_ns + i * step_ns`, Unix nanoseconds.
+class Layout:
+    """Options of one kind of file. None or () means that the value is found from the file.
 
-    `delimiter` None: detected from the first row. A rejected row counts as a time step.
+    columns       tags of a table without a header, in order; or the columns to read of a table with one
+    start, step   time of the first row (RFC 3339) and interval between rows (`180s`), for rows without times;
+                  `start` without `step`: the time column has times since then
+    delimiter     auto, space, tab, comma, semicolon, pipe
+    encoding      such as utf-8, utf-16, cp1252
+    skip_lines    lines before the table
+    sheet         name or number of a sheet of a workbook
+    transposed    each line is a tag
+    shape         wide (a column for each tag) or long (columns tag, time, value)
+    time_column   name of the time column; date and time columns are separated by a comma
+    date_format   strptime format, or "excel" for serial days
+    time_zone     IANA name for times without an offset
+    fold          earlier or later: local times that occur twice when the clock is set back
+    time_unit     s, ms, us, ns: times are numbers since 1970
+    decimal       `.` or `,`
+    missing       texts that mean "no value", besides the usual ones
+    text          columns that have states or texts
+    quality       opc-da, opc-ua or words: the scale of the quality column
+    units         unit by tag
+
+    Raises `LayoutError`, which names the option.
     """
 
-    columns: tuple[Column, ...]
-    start_ns: int
-    step_ns: int
-    delimiter: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TimedCsv:
-    """A header, then rows. `time_column` None: the first of `TIME_COLUMNS` that occurs.
-
-    Times are RFC 3339 if `time_unit` is None, else numbers of that unit (s, ms, us, ns) since 1970. The unit of a
-    column is in its header (`pressure [Pa]`) or in `units`. `columns` selects columns (None: all).
-    """
-
-    time_column: str | None = None
-    time_unit: str | None = None
     columns: tuple[Column, ...] | None = None
+    start: str | None = None
+    step: str | None = None
+    delimiter: str = "auto"
+    encoding: str | None = None
+    skip_lines: int | None = None
+    sheet: str | None = None
+    transposed: bool = False
+    shape: str | None = None
+    time_column: str | None = None
+    date_format: str | None = None
+    time_zone: str | None = None
+    fold: str | None = None
+    time_unit: str | None = None
+    decimal: str | None = None
+    missing: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    quality: str | None = None
     units: Mapping[str, str] = field(default_factory=dict)
-    delimiter: str | None = None
 
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value is not None and value not in choices:
+                raise LayoutError(f"{value!r} is not one of {', '.join(choices)}", field=name)
+        if self.step is not None:
+            for name in ("columns", "start"):
+                if getattr(self, name) is None:
+                    raise LayoutError(
+                        "required for rows without times", field=name, hint="give columns, start and step"
+                    )
+            for name in ("time_column", "time_unit", "date_format"):
+                if getattr(self, name) is not None:
+                    raise LayoutError("cannot be combined with start and step", field=name)
+            parse_duration(self.step)
+        if self.start is not None:
+            parse_time(self.start, field="start")
+            if self.time_unit is not None:
+                raise LayoutError("cannot be combined with start", field="time_unit")
+        if self.skip_lines is not None and self.skip_lines < 0:
+            raise LayoutError(f"{self.skip_lines} is negative", field="skip_lines")
 
-@dataclass(frozen=True, slots=True)
-class JsonLines:
-    """One JSON object per line: `tag`, `value`, `source_time_ns` or `time` (RFC 3339), and optional reading fields."""
+    @property
+    def start_ns(self) -> int | None:
+        """`start` in Unix nanoseconds."""
+        return None if self.start is None else parse_time(self.start, field="start")
 
+    @property
+    def step_ns(self) -> int | None:
+        """`step` in nanoseconds."""
+        return None if self.step is None else parse_duration(self.step)
 
-Layout = Table | TimedCsv | JsonLines
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Return the layout in a table of a plant file, whose keys are the members. Raises `LayoutError`."""
+        known = {member.name: member for member in fields(cls)}
+        values: dict[str, Any] = {}
+        for name, value in table.items():
+            if name not in known:
+                raise LayoutError("unknown key", field=name, hint=f"known keys: {', '.join(known)}")
+            if name == "columns" and isinstance(value, str):
+                values[name] = parse_columns(value)
+            elif name in ("missing", "text"):
+                if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                    raise LayoutError(f"expected a list of texts, got {value!r}", field=name)
+                values[name] = tuple(value)
+            elif name == "units":
+                if not isinstance(value, dict) or not all(isinstance(unit, str) for unit in value.values()):
+                    raise LayoutError(f"expected a table of texts, got {value!r}", field=name)
+                values[name] = dict(value)
+            elif type(value) is not {"skip_lines": int, "transposed": bool}.get(name, str):
+                raise LayoutError(f"unexpected value {value!r}", field=name)
+            else:
+                values[name] = value
+        return cls(**values)
 
 
 def parse_columns(text: str) -> tuple[Column, ...]:
@@ -102,48 +174,7 @@ def parse_columns(text: str) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def layout_for(
-    path: Path | str,
-    *,
-    columns: str | None = None,
-    start: str | None = None,
-    step: str | None = None,
-    delimiter: str = "auto",
-    time_column: str | None = None,
-    time_unit: str | None = None,
-    units: Mapping[str, str] | None = None,
-) -> Layout:
-    """Return the layout that the options describe.
-
-    It is a `Table` if `start` or `step` is given, `JsonLines` if the file name ends in .jsonl, .ndjson or .json, and
-    otherwise a `TimedCsv`.
-
-    columns      see `parse_columns`; required for a table, otherwise selects columns of the header
-    start, step  time of the first row (RFC 3339) and interval between rows (`180s`)
-    delimiter    auto, space, tab, comma, semicolon
-    time_column  name of the time column
-    time_unit    s, ms, us, ns: times are numbers since 1970
-    units        unit by tag
-
-    Raises `LayoutError`, which names the option.
-    """
-    if delimiter not in DELIMITERS:
-        raise LayoutError(f"{delimiter!r} is not one of {', '.join(DELIMITERS)}", field="delimiter")
-    if time_unit is not None and time_unit not in TIME_UNITS:
-        raise LayoutError(f"{time_unit!r} is not one of {', '.join(TIME_UNITS)}", field="time_unit")
+def layout_for(*, columns: str | None = None, **options: Any) -> Layout:
+    """Return the layout with these options; `columns` as in `parse_columns`. Raises `LayoutError`."""
     parsed = parse_columns(columns) if columns is not None else None
-    if start is not None or step is not None:
-        for name, value in (("columns", columns), ("start", start), ("step", step)):
-            if value is None:
-                raise LayoutError(
-                    "required for a table without a header", field=name, hint="give columns, start and step"
-                )
-        for name, value in (("time_column", time_column), ("time_unit", time_unit)):
-            if value is not None:
-                raise LayoutError("cannot be combined with start and step", field=name)
-        with_units = tuple(Column(c.tag, (units or {}).get(c.tag or "", c.unit)) for c in parsed or ())
-        start_ns, step_ns = parse_time(start or "", field="start"), parse_duration(step or "")
-        return Table(with_units, start_ns, step_ns, DELIMITERS[delimiter])
-    if Path(path).suffix.lower() in {".jsonl", ".ndjson", ".json"}:
-        return JsonLines()
-    return TimedCsv(time_column, time_unit, parsed, units or {}, DELIMITERS[delimiter])
+    return Layout(columns=parsed, **{name: value for name, value in options.items() if value is not None})

@@ -12,8 +12,8 @@ _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?:([Zz])|([+-])(\d\d):?(\d\d))?", re.ASCII
 )
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s|min|h|d)", re.ASCII)
-_NS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
-_NS["d"] = 24 * _NS["h"]
+NS_PER_UNIT = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
+NS_PER_UNIT["d"] = 24 * NS_PER_UNIT["h"]
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 TIME_UNITS = ("s", "ms", "us", "ns")
 
@@ -48,7 +48,7 @@ def parse_time(text: str, *, field: str = "time") -> int:
 def parse_epoch(text: str, unit: str, *, field: str = "time") -> int:
     """Return the Unix nanoseconds of a number of `unit` (s, ms, us, ns) since 1970. Raises `InvalidInput`."""
     try:
-        ns = Decimal(text.strip()) * _NS[unit]
+        ns = Decimal(text.strip()) * NS_PER_UNIT[unit]
         if not ns.is_finite() or ns != int(ns):
             raise ValueError("not a whole number of nanoseconds")
     except (InvalidOperation, ValueError) as error:
@@ -59,11 +59,19 @@ def parse_epoch(text: str, unit: str, *, field: str = "time") -> int:
 def parse_duration(text: str, *, field: str = "step") -> int:
     """Return the nanoseconds (at least 1) of a duration such as `180s`, `0.5 ms`, `3min`, `1h`."""
     match = _DURATION.fullmatch(text.strip())
-    ns = Decimal(match[1]) * _NS[match[2]] if match else Decimal(0)
+    ns = Decimal(match[1]) * NS_PER_UNIT[match[2]] if match else Decimal(0)
     if ns <= 0 or ns != int(ns):
         raise InvalidInput(
             f"expected a duration of at least 1 ns, got {text!r}",
             field=field,
-            hint=f"write a number and one of {', '.join(_NS)}, for example 180s",
+            hint=f"write a number and one of {', '.join(NS_PER_UNIT)}, for example 180s",
         )
     return int(ns)
+
+
+def rfc3339(ns: int) -> str:
+    """Return Unix nanoseconds as an RFC 3339 time in UTC, with as many decimals as needed."""
+    seconds, rest = divmod(ns, 10**9)
+    moment = _EPOCH + datetime.timedelta(seconds=seconds)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"

@@ -62,6 +62,9 @@ class RecordSnapshot(Protocol):
     def department(self, department_id: bytes) -> Any | None:
         """Return a department, or None if it is not open."""
 
+    def organisation(self, number: int) -> Any | None:
+        """Return an organisation, or None if it is not registered."""
+
     def subjects_of_record(self, record: RecordId, department: bytes) -> Sequence[SubjectId]:
         """See `Ledger`."""
 
@@ -208,7 +211,7 @@ class DepartmentRecords:
         kind = prepared[0].document.kind
         department = self.department_of(kind)
         packed = pack(entry for record in prepared for entry in record.entries)
-        self._require_departments(readers)
+        self._require_known(readers)
         self._appender.check(department.id, prepared[0].kind, packed)
         identity = _identity(department)
         keys, all_readers = list(self._keys.keys(identity)), [*self._keys.readers(identity), *readers]
@@ -318,7 +321,7 @@ class DepartmentRecords:
         self._require_append(entry.department, entry.kind)
         scope = self._scope(entry)
         used = list(self._keys.keys(scope.identity) if keys is None else keys)
-        self._require_departments(to)
+        self._require_known(to)
         if self.read(entry, used) is None:
             raise KeyMissingError(
                 f"no available key of {scope.identity} decrypts the record",
@@ -387,19 +390,21 @@ class DepartmentRecords:
     def _uploaded(self, kind: RecordKind, digest: bytes) -> Content:
         return self._vault.uploaded(digest, self._keys.keys(_identity(self.department_of(kind))))
 
-    def _require_departments(self, readers: Sequence[Reader]) -> None:
-        """Raise `InvalidInput` for a reader whose department its organisation has not opened on the chain."""
+    def _require_known(self, readers: Sequence[Reader]) -> None:
+        """Raise `InvalidInput` for a reader whose organisation or department is not on the chain."""
         for reader in readers:
             organisation, department = reader.identity
-            if department == WHOLE_ORGANISATION:
-                continue
             with self._index.snapshot() as snapshot:
-                known = snapshot.department(department)
-            if known is None or known.organisation != organisation:
+                if department == WHOLE_ORGANISATION:
+                    known = snapshot.organisation(organisation) is not None
+                else:
+                    opened = snapshot.department(department)
+                    known = opened is not None and opened.organisation == organisation
+            if not known:
                 raise InvalidInput(
-                    f"organisation {organisation} has no department 0x{department.hex()}",
+                    f"{reader.name!r} is {reader.identity}, which is not on this chain",
                     field="reader",
-                    hint="the reader's text names a department that is not on this chain",
+                    hint="check that the reader was created for this chain, and that the index is up to date",
                 )
 
 

@@ -33,6 +33,8 @@ from chromatrace.storage import strict_json
 
 FOLDER = "records/"
 """Folder of the manifests of records."""
+MAX_READERS = 1_000
+"""Maximum number of readers of a record."""
 _BLOB = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"records/([1-9][0-9]{0,14})-([0-9a-f]{64})/([0-9a-f]{40})-([0-9a-f]{64})\.age")
 _NO_KEY = "No matching keys found"
@@ -79,6 +81,12 @@ class Manifest:
     scope: Scope
     readers: tuple[Reader, ...]
     contents: tuple[Content, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.readers) > MAX_READERS:
+            raise InvalidInput(
+                f"the record has {len(self.readers):,} readers; the maximum is {MAX_READERS:,}", field="reader"
+            )
 
     def content(self, purpose: Purpose, digest: bytes) -> Content | None:
         """Return the content with this purpose and digest, or None."""

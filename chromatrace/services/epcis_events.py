@@ -1,16 +1,18 @@
-"""Chain events as EPCIS events, in block order. Chain events are public, so no rights are checked."""
+"""Chain events as EPCIS events, in block order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from chromatrace.domain.identifiers import BatchId
+from chromatrace.domain.identifiers import BatchId, Gtin
 from chromatrace.epcis.document import EXTENDED_CONTEXT
 from chromatrace.epcis.errors import QueryTooLargeError
 from chromatrace.epcis.mapping import EVENT_FORMS, EventForm
 from chromatrace.epcis.query import CHAIN, EventPosition, EventQuery, LocatedEvent
 from chromatrace.index import Snapshot
 from chromatrace.index.queries.selection import BatchEventKind, EventRange
+from chromatrace.index.views import EventView
 from chromatrace.services.epcis_export import IndexDirectory
 
 MAX_LOTS = 1_000
@@ -19,12 +21,17 @@ MAX_LOTS = 1_000
 _MICROSECONDS = 1_000_000
 
 
-def chain_events(
-    snapshot: Snapshot, directory: IndexDirectory, query: EventQuery, lots: list[BatchId]
-) -> Iterator[LocatedEvent]:
-    """Return the chain events that match a query, after its position: at most one more than a page.
+Visible = Callable[[EventView, Sequence[tuple[int, Gtin]]], bool]
+"""Whether the caller may see an event about batches of these producers and products, the first of which it is about."""
 
-    lots  the registered lots of the query, see `selected_lots`
+
+def chain_events(
+    snapshot: Snapshot, directory: IndexDirectory, query: EventQuery, lots: list[BatchId], visible: Visible | None
+) -> Iterator[LocatedEvent]:
+    """Return the visible chain events that match a query, after its position: at most one more than a page.
+
+    lots     the registered lots of the query, see `selected_lots`
+    visible  None: all events
     """
     if query.capturers is not None:
         return
@@ -32,8 +39,21 @@ def chain_events(
     after = query.after_in(CHAIN)
     limits = (query.since, query.before, query.recorded_since, query.recorded_before)
     range_ = EventRange(None if after is None else after.number, *map(_seconds, limits))
-    page = snapshot.batch_events(kinds, range_, query.per_page + 1, lots if query.selections else None)
-    for event, mapped in zip(page, directory.events(page), strict=True):
+    wanted = query.per_page + 1
+    shown: list[EventView] = []
+    while len(shown) < wanted:
+        page = snapshot.batch_events(kinds, range_, wanted, lots if query.selections else None)
+        if visible is None:
+            shown += page
+        else:
+            shown += [
+                event for event, lines in zip(page, directory.lines_of(page), strict=True) if visible(event, lines)
+            ]
+        if len(page) < wanted:
+            break
+        range_ = replace(range_, after=page[-1].position)
+    shown = shown[:wanted]
+    for event, mapped in zip(shown, directory.events(shown), strict=True):
         yield LocatedEvent(
             EventPosition(CHAIN, event.block_time * _MICROSECONDS, event.position), mapped, EXTENDED_CONTEXT
         )

@@ -9,12 +9,12 @@ from typing import Any
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import IntegrityError, InvalidInput, NotFound
-from chromatrace.domain.identifiers import BatchId, BatchKey, Gln
+from chromatrace.domain.identifiers import BatchId, BatchKey, Gln, Gtin
 from chromatrace.epcis.check import check_document
 from chromatrace.epcis.document import document_of
 from chromatrace.epcis.mapping import event_of, events_of, superseded_by
 from chromatrace.index import Snapshot
-from chromatrace.index.views import BatchView, EventView
+from chromatrace.index.views import EventView
 
 _PAGE = 1_000
 
@@ -24,19 +24,19 @@ class IndexDirectory:
 
     def __init__(self, snapshot: Snapshot, documents: DocumentStore, chain_id: int, base_url: str) -> None:
         self._snapshot, self._documents = snapshot, documents
-        self._batches: dict[bytes, BatchView | None] = {}
+        self._batches: dict[bytes, tuple[BatchKey, int] | None] = {}
         self._glns: dict[int, Gln | None] = {}
         self.chain_id, self.base_url = chain_id, base_url
 
     def key_of(self, batch: bytes) -> BatchKey | None:
         """Return GTIN and lot of a batch."""
-        view = self._batch(batch)
-        return None if view is None else view.key
+        registered = self._batch(batch)
+        return None if registered is None else registered[0]
 
     def quantity_of(self, batch: bytes) -> int | None:
         """Return the number of units registered."""
-        view = self._batch(batch)
-        return None if view is None else view.quantity
+        registered = self._batch(batch)
+        return None if registered is None else registered[1]
 
     def gln_of(self, organisation: int) -> Gln | None:
         """Return the GLN of an organisation."""
@@ -58,7 +58,7 @@ class IndexDirectory:
         The lookups of all events are made together.
         """
         named = [batch for event in events for batch in _batches_of(event)]
-        self._batches.update(self._snapshot.batches_by_id(named).items())
+        self._batches.update(self._snapshot.registered_quantities(named).items())
         superseding = self._snapshot.superseding([event for event in events if event.name == "InspectionRecorded"])
         mapped = []
         for event in events:
@@ -69,10 +69,15 @@ class IndexDirectory:
             mapped.append(epcis_event)
         return mapped
 
-    def _batch(self, batch: Any) -> BatchView | None:
+    def lines_of(self, events: Sequence[EventView]) -> list[list[tuple[int, Gtin]]]:
+        """Return the product lines that each event names, that of its own batch first. One lookup for all."""
+        named = [list(_batches_of(event)) for event in events]
+        lines = self._snapshot.lines_of([batch for batches in named for batch in batches])
+        return [[lines[batch] for batch in batches if batch in lines] for batches in named]
+
+    def _batch(self, batch: Any) -> tuple[BatchKey, int] | None:
         if batch not in self._batches:
-            identifier: BatchId = batch
-            self._batches[batch] = self._snapshot.batch(identifier)
+            self._batches[batch] = self._snapshot.registered_quantities([batch]).get(batch)
         return self._batches[batch]
 
 

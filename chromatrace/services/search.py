@@ -12,7 +12,7 @@ from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gtin, Serial
 from chromatrace.domain.ledger_entries import kind_hash
 from chromatrace.domain.record_kinds import RecordKind
-from chromatrace.identity.digital_link import DigitalLink
+from chromatrace.identity.digital_link import read_code
 from chromatrace.index import Snapshot
 from chromatrace.index.views import BatchView, DepartmentView, KeyMatches, OrderStatus, Reader, RecordView
 
@@ -138,10 +138,10 @@ def order_status(
 
 
 def batch_key_text(text: str) -> str:
-    """Return `GTIN/LOT` for a Digital Link or `(01)…(10)…` that names a batch, otherwise the text itself."""
+    """Return `GTIN/LOT` for the content of a code that names a batch, otherwise the text itself."""
     text = text.strip()
     try:
-        link = DigitalLink.from_bracketed(text) if text.startswith("(") else DigitalLink.parse(text)
+        link = read_code(text)
     except InvalidInput:
         return text
     key = link.batch_key
@@ -172,4 +172,4 @@ def _lists(batch: BatchView, serial: Serial, documents: DocumentStore) -> bool:
     except ChromaTraceError:
         # A document that is missing or fails its digest proves nothing.
         return False
-    return content.serials is not None and serial in content.serials
+    return content.key == batch.key and content.serials is not None and serial in content.serials

@@ -16,8 +16,8 @@ def token_of(page):
     return re.search(r'(?:name="csrf_token" value|data-csrf)="([^"]+)"', page.text).group(1)
 
 
-def log_in(client, account):
-    form = {"name": account, "password": PASSWORD, "csrf_token": token_of(client.get("/login"))}
+def log_in(client, account, password=PASSWORD):
+    form = {"name": account, "password": password, "csrf_token": token_of(client.get("/login"))}
     return client.post("/login", data=form)
 
 

@@ -11,10 +11,13 @@ from portal_world import GTIN, MAKER, OTHER_SHOP, PASSWORD, REGISTRAR, SHOP
 from querying import query
 
 from app import create_app
+from app.accounts import create_account
+from app.store.models import Account
 from chromatrace.chain import calls
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.rights import Role, Scope
+from chromatrace.ethereum.signer import keystore_signer
 
 
 def test_grants_determine_visible_batches(client, world):
@@ -201,6 +204,65 @@ def test_accept_with_wallet(client, world):
     world.sync()
     assert client.get(f"/partners/offers/{batch}", headers=JSON).json["action"]["state"] == "done"
     assert batch_page(client, "L2410G").json["custodian"]["name"] == "Example Windows"
+
+
+def test_password_change_ends_other_sessions_and_reencrypts_the_key(world, portal_app):
+    config, new = portal_app.extensions["portal"].config, "eleven blue sheets of paper"
+    database = portal_app.extensions["portal"].database
+    account = create_account(database, config.keys, "desk-3@example-windows", PASSWORD, private_key=b"\x31" * 32)
+    world.submit(REGISTRAR, calls.appoint_operator(account.address, 3, Role.FRANCHISEE))
+    phone, desktop = portal_app.test_client(), portal_app.test_client()
+    for device in (phone, desktop):
+        assert log_in(device, account.name).status_code == 303
+    assert "/partners/password" in desktop.get("/partners/").text
+    form = {"csrf_token": token_of(desktop.get("/partners/password")), "current": PASSWORD, "new": new, "repeated": new}
+    for wrong, status, message in (
+        ({"current": "not the password"}, 401, "The current password is wrong"),
+        ({"repeated": "another password"}, 400, "The two new passwords differ"),
+        ({"new": PASSWORD, "repeated": PASSWORD}, 400, "The new password is the current one"),
+        ({"new": "administrator", "repeated": "administrator"}, 400, "common and breached"),
+    ):
+        answer = desktop.post("/partners/password", data=form | wrong)
+        assert (answer.status_code, message in answer.text) == (status, True), answer.text
+    assert phone.get("/partners/").status_code == 200
+    assert desktop.post("/partners/password", data=form).status_code == 303
+    assert "Your password is changed" in desktop.get("/partners/").text
+    assert phone.get("/partners/", headers=JSON).json["error"] == "LoginRequiredError"
+    assert log_in(phone, account.name).status_code == 401
+    assert log_in(phone, account.name, new).status_code == 303
+    with database.read() as session:
+        keystore = session.get(Account, account.name).keystore
+    assert not (config.keys / account.keystore).exists()
+    assert keystore_signer(config.keys / keystore, new).address.lower() == account.address
+
+
+def test_wallet_session_has_no_password_to_change(client, world):
+    log_in_by_wallet(client, world.chains[SHOP].signer)
+    assert client.get("/partners/password").status_code == 404
+
+
+def test_logout_clears_what_the_browser_keeps(client, world):
+    log_in(client, world.shop_account)
+    answer = client.post("/logout", data={"csrf_token": token_of(client.get("/partners/"))})
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert client.get("/partners/").status_code == 303
+
+
+def test_operator_without_roles_may_log_in_and_read(world, portal_app):
+    database = portal_app.extensions["portal"].database
+    reader = create_account(
+        database, world.folder / "keys", "reader@example-windows", PASSWORD, private_key=b"\x32" * 32
+    )
+    world.submit(REGISTRAR, calls.appoint_operator(reader.address, 3, Role(0)))
+    client = portal_app.test_client()
+    assert log_in(client, reader.name).status_code == 303
+    assert "Lot L2410G" in client.get("/partners/").text
+    offer = f"/partners/offers/{world.key('L2410G').batch_id.hex()}"
+    page = client.get(offer)
+    assert page.status_code == 200
+    form = {"csrf_token": token_of(page), "password": PASSWORD}
+    assert client.post(f"{offer}/accept", data=form).status_code == 403
+    assert client.get("/console/").status_code == 403
 
 
 def _contract_wallet(owner):

@@ -77,7 +77,8 @@ class CapturedEvents:
         after = query.after_in(source)
         base = _statement(query).where(self._readable())
         if self.parties:
-            of_parties = CapturedEvent.organisation.in_(sorted(self.parties))
+            # An expression: the products find the events, which are fewer than those of an organisation.
+            of_parties = (CapturedEvent.organisation + 0).in_(sorted(self.parties))
             base = base.where(of_parties if source == PARTIES else ~of_parties)
         if capturers is not None:
             base = base.where(CapturedEvent.organisation.in_(sorted(capturers)))

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, column, exists, or_, select, union_all, values
+from sqlalchemy import ColumnElement, exists, func, or_, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute
 
-from chromatrace.domain.identifiers import BatchId
+from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import Verdict
 from chromatrace.index.models import BatchInputRow, BatchRow, BlockRow, EventRow, InspectionRow, first_position
-from chromatrace.index.queries.base import MAX_INTEGER, Statement, chunks
+from chromatrace.index.queries.base import MAX_INTEGER, chunks
 from chromatrace.index.queries.events import EventQueries
 from chromatrace.index.views import EventRef, EventView
 
@@ -55,14 +56,15 @@ class SelectionQueries(EventQueries):
 
         batches  only events that name one of these batches, also as an input of another batch; None: of all batches
         """
-        wanted = None if batches is None else _as_query(batches)
+        if batches is not None and not batches:
+            return []
         start, end = self._positions(range_.block_since, range_.block_before)
         if range_.after is not None:
             start = max(start, range_.after + 1)
         positions = []
-        for kind in kinds:
+        for group in _groups(kinds, together=batches is not None):
             first, last = start, end
-            if kind.passed is None:
+            if group[0].passed is None:
                 event_start, event_end = self._positions(range_.since, range_.before)
                 first, last = max(first, event_start), min(last, event_end)
             elif range_.since is not None:
@@ -70,11 +72,11 @@ class SelectionQueries(EventQueries):
                 first = max(first, self._positions(range_.since, None)[0])
             if first >= last:
                 continue
-            position, conditions = _conditions(kind, range_, wanted)
+            position, conditions = _conditions(group, range_, batches)
             statement = select(position.label("position")).where(position >= first, position < last, *conditions)
             ordered = statement.distinct().order_by(position).limit(limit).subquery()
             positions.append(select(ordered.c.position))
-        if not positions or (batches is not None and not batches):
+        if not positions:
             return []
         selected = union_all(*positions).subquery()
         return self._events(select(selected.c.position).distinct().order_by(selected.c.position).limit(limit))
@@ -89,10 +91,23 @@ class SelectionQueries(EventQueries):
         rows = self._rows(statement.limit(1))
         return first_position(rows[0].number) if rows else MAX_INTEGER
 
+    def registered_quantities(self, batch_ids: Sequence[BatchId]) -> dict[BatchId, tuple[BatchKey, int]]:
+        """Return key and registered units of each of these batches; unknown identifiers are left out."""
+        quantities: dict[BatchId, tuple[BatchKey, int]] = {}
+        for chunk in chunks(list(dict.fromkeys(batch_ids))):
+            statement = select(BatchRow.id, BatchRow.gtin, BatchRow.lot, BatchRow.quantity)
+            for row in self._rows(statement.where(BatchRow.id.in_(chunk))):
+                quantities[BatchId(row.id)] = (BatchKey(Gtin.from_number(row.gtin), Lot(row.lot)), row.quantity)
+        return quantities
+
     def newest_batches(self, first_gtin: int, last_gtin: int, limit: int) -> list[BatchId]:
-        """Return the batches of a range of GTINs, newest first."""
-        statement = select(BatchRow.id).where(BatchRow.gtin.between(first_gtin, last_gtin))
-        return [BatchId(row.id) for row in self._rows(statement.order_by(BatchRow.position.desc()).limit(limit))]
+        """Return batches of a product, newest first, or of a range of GTINs, in any order."""
+        statement = select(BatchRow.id).limit(limit)
+        if first_gtin == last_gtin:
+            statement = statement.where(BatchRow.gtin == first_gtin).order_by(BatchRow.position.desc())
+        else:
+            statement = statement.where(BatchRow.gtin.between(first_gtin, last_gtin))
+        return [BatchId(row.id) for row in self._rows(statement)]
 
     def superseding(self, inspections: Sequence[EventView]) -> dict[int, EventRef]:
         """Return the inspection that supersedes each of these, by the position of the superseded one."""
@@ -112,21 +127,26 @@ class SelectionQueries(EventQueries):
         return {earlier: refs[later] for earlier, later in following.items()}
 
 
-def _as_query(batches: Sequence[BatchId]) -> Statement:
-    """Return the identifiers as one table of the statement, whose parameters all conditions share."""
-    table = values(column("id", LargeBinary), name="wanted").data([(batch,) for batch in batches]).cte("wanted")
-    return select(table.c.id)
+def _groups(kinds: Sequence[BatchEventKind], *, together: bool) -> list[list[BatchEventKind]]:
+    """Return the kinds that one statement selects: each alone, or all kinds without further conditions `together`.
+
+    Alone, each kind is read in the order of the index on names and positions.
+    """
+    plain = [kind for kind in kinds if kind.has_inputs is None and kind.passed is None]
+    others = [[kind] for kind in kinds if kind not in plain]
+    return [*others, plain] if together and plain else [*others, *([kind] for kind in plain)]
 
 
 def _conditions(
-    kind: BatchEventKind, range_: EventRange, batches: Statement | None
+    group: Sequence[BatchEventKind], range_: EventRange, batches: Sequence[BatchId] | None
 ) -> tuple[Any, list[ColumnElement[bool]]]:
     """Return the column of positions in the table with the best index, and the conditions on its rows."""
+    kind, conditions = group[0], list[ColumnElement[bool]]()
     if kind.has_inputs:
         named = None if batches is None else or_(BatchInputRow.batch.in_(batches), BatchInputRow.input.in_(batches))
         return BatchInputRow.position, [] if named is None else [named]
     if kind.passed is not None:
-        verdict = InspectionRow.verdict
+        verdict = InspectionRow.verdict if batches is None else _not_indexed(InspectionRow.verdict, 0)
         conditions = [verdict == Verdict.PASS if kind.passed else verdict.in_([Verdict.NONE, Verdict.FAIL])]
         if range_.since is not None:
             conditions.append(InspectionRow.inspected_at >= range_.since)
@@ -135,9 +155,16 @@ def _conditions(
         if batches is not None:
             conditions.append(InspectionRow.batch.in_(batches))
         return InspectionRow.position, conditions
-    conditions = [EventRow.name == kind.name]
-    if batches is not None:
-        conditions.append(EventRow.entity_key.in_(batches))
+    names = [kind.name for kind in group]
+    if batches is None:
+        conditions = [EventRow.name == kind.name]
+    else:
+        conditions = [_not_indexed(EventRow.name, "").in_(names), EventRow.entity_key.in_(batches)]
     if kind.has_inputs is False:
         conditions.append(~exists().where(BatchInputRow.position == EventRow.position))
     return EventRow.position, conditions
+
+
+def _not_indexed(column: InstrumentedAttribute[Any], default: object) -> ColumnElement[Any]:
+    """Return a column as an expression: the database then finds the rows by the batch, which has the fewest."""
+    return func.coalesce(column, default)

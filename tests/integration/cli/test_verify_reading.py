@@ -10,6 +10,7 @@ from faulty_node import faulty_node
 
 from chromatrace.chain.anchored import anchors_of, channel_named
 from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.ethereum import rate_limits
 from chromatrace.ingest.spool import Spool
 from chromatrace.merkle.proofs import leaf_hash, root
 
@@ -97,6 +98,24 @@ def test_a_node_without_logs_is_an_error(site, copied):
         )
         result = site("--rpc-url", node.url, "log", "verify", "--channel", "line", "--all", data=copied, status=1)
     assert "this node does not serve the logs of blocks" in result.stderr
+
+
+def test_a_command_waits_for_a_node_that_limits_the_rate(site, copied, monkeypatch):
+    monkeypatch.setattr(rate_limits, "_FIRST_WAIT_S", 0.001)
+    with faulty_node(site.node.url) as node:
+
+        def limit_every_other(requests):
+            if node.bodies % 2:
+                return 429, {"Retry-After": "0", "Content-Type": "text/html"}, b"<html><title>Too Many Requests</title>"
+            return None
+
+        node.respond = limit_every_other
+        report = site("--rpc-url", node.url, "log", "verify", "--channel", "line", "--all", "--json", data=copied)
+        assert node.bodies > 6
+        node.respond = lambda requests: (403, {}, b"<html><head><title>Forbidden</title></head></html>")
+        result = site("--rpc-url", node.url, "log", "status", data=copied, status=1)
+    assert json.loads(report.stdout)["verified"]
+    assert "HTTP status 403 and an HTML page ('Forbidden') instead of JSON-RPC" in result.stderr
 
 
 def test_a_channel_name_must_be_unambiguous(site, copied):

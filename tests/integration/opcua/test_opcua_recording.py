@@ -9,9 +9,10 @@ import pytest
 from opcua_proxy import CuttingProxy
 
 from chromatrace.ingest.files import ingest_file
-from chromatrace.ingest.layout import Table, parse_columns
+from chromatrace.ingest.layout import layout_for
 from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSettings
 from chromatrace.ingest.spool import Spool
+from chromatrace.ingest.times import rfc3339
 from chromatrace.plant.process import PlantProcess
 
 COLUMNS = "XMEAS(1..41),XMV(1..11)"
@@ -107,7 +108,7 @@ def test_each_reading_is_stored_once_across_a_cut(recording, cut):
 
 def test_file_reader_returns_the_same_readings(recording, cut):
     spool, *_ = cut
-    table = Table(parse_columns(COLUMNS), START_NS, STEP_NS)
+    table = layout_for(columns=COLUMNS, start=rfc3339(START_NS), step=f"{STEP_NS}ns")
     ingest_file(spool, "file", recording, table)
     assert len(stored(spool, "file")) == READINGS
     assert stored(spool, "tep") == stored(spool, "file")
@@ -121,7 +122,7 @@ def test_values_before_the_start_are_read_from_history(beginning, tmp_path):
         with BackgroundGateway(OpcUaSettings(plant.url, "opcua", since_ns=0, once=True), spool) as gateway:
             assert gateway.wait(600)
         assert stored(spool, "opcua") == expected(beginning)
-        table = Table(parse_columns(COLUMNS), START_NS, STEP_NS)
+        table = layout_for(columns=COLUMNS, start=rfc3339(START_NS), step=f"{STEP_NS}ns")
         second = ingest_file(spool, "opcua", beginning, table)
         assert (second.stored, second.duplicates, second.conflicting) == (0, FEW_ROWS * len(TAGS), 0)
 

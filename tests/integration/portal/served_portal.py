@@ -18,6 +18,8 @@ class PortalProcess:
 
     def __init__(self, consortium, data, *arguments, options=(), **environment):
         self.log = data / f"portal-{time.monotonic_ns()}.log"
+        if "--workers" not in arguments:
+            arguments = ("--workers", "1", *arguments)
         base = ("--rpc-url", consortium.node.url, "--data", data, "--manifest", consortium.manifest_path, *options)
         with self.log.open("wb") as log:
             self.process = fork_server.command_line().start(

@@ -177,7 +177,7 @@ def test_grant_and_revoke(shop, consortium, order):
     from chromatrace.records.reader_key import WHOLE_ORGANISATION, ReaderIdentity, ReaderKey
     from chromatrace.records.vault import Vault
 
-    auditor = ReaderKey.generate(ReaderIdentity(3, WHOLE_ORGANISATION), "Auditor")
+    auditor = ReaderKey.generate(ReaderIdentity(2, WHOLE_ORGANISATION), "Auditor")
     newer = ReaderKey.generate(auditor.identity, "Auditor")
     path = f"/api/v1/records/{order['record']}/readers"
     identity = ReaderIdentity(1, consortium.departments["Sales"])

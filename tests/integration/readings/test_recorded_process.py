@@ -30,7 +30,7 @@ def recorded(data_dir):
 
 def test_all_readings_are_stored_once_and_proven(recorded, tmp_path):
     publisher = ListPublisher()
-    layout = layout_for(recorded, columns=COLUMNS, start="2026-01-01T00:00:00Z", step="180s")
+    layout = layout_for(columns=COLUMNS, start="2026-01-01T00:00:00Z", step="180s")
     with Spool(tmp_path / "spool.db") as spool, Anchorer(spool, publisher, tmp_path / "log.db") as anchorer:
         first = ingest_file(spool, "tep", recorded, layout)
         assert (first.stored, first.duplicates, first.rejected_count, first.lines) == (READINGS, 0, 0, 960)
@@ -66,7 +66,7 @@ def test_an_invalid_row_affects_only_that_row(recorded, tmp_path):
     lines[700] = lines[700][:40] + "\n"
     broken = tmp_path / "d01_te.dat"
     broken.write_text("".join(lines), encoding="ascii")
-    layout = layout_for(broken, columns=COLUMNS, start="2026-01-01T00:00:00Z", step="180s")
+    layout = layout_for(columns=COLUMNS, start="2026-01-01T00:00:00Z", step="180s")
     with Spool(tmp_path / "spool.db") as spool:
         result = ingest_file(spool, "tep", broken, layout)
         assert [(row.line, row.field) for row in result.rejected] == [(500, "XMEAS(11)"), (701, "columns")]

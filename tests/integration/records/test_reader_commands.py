@@ -83,11 +83,16 @@ def test_invented_reader_is_rejected(shop, order, competitor):
     assert shop.run(SALES, "record", "show", ORDER, "C-2026-001")["readers"] == before
 
 
-def test_reader_of_a_department_that_is_not_on_the_chain_is_rejected(shop, order):
-    from chromatrace.records.reader_key import ReaderIdentity, ReaderKey
+def test_reader_that_is_not_on_the_chain_is_rejected(shop, order):
+    from chromatrace.records.reader_key import WHOLE_ORGANISATION, ReaderIdentity, ReaderKey
 
     own = bytes.fromhex(order["readers"][0]["department"][2:])
-    for identity in (ReaderIdentity(2, own), ReaderIdentity(1, b"\7" * 32)):
+    for identity in (
+        ReaderIdentity(2, own),
+        ReaderIdentity(1, b"\7" * 32),
+        ReaderIdentity(77, WHOLE_ORGANISATION),
+        ReaderIdentity(10**14, WHOLE_ORGANISATION),
+    ):
         text = str(ReaderKey.generate(identity, "Sales").reader)
         assert shop.error(SALES, "record", "grant", ORDER, "C-2026-001", "--to", text) == ("InvalidInput", "reader")
         new = shop.write(CONTRACT | {"contract_id": "C-unknown"})

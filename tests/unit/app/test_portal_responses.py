@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from dataclasses import replace
@@ -55,6 +56,49 @@ def test_templates_comply_with_content_security_policy(path):
 @pytest.mark.parametrize("path", [*TEMPLATES, *sorted((APP / "presenters").glob("*.py"))], ids=lambda path: path.name)
 def test_pages_never_claim_authenticity(path):
     assert not re.search(r"genuine|authentic(?!at)", path.read_text(), re.IGNORECASE)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/epcis/v2/capture"), ("POST", "/api/v1/records"), ("POST", "/api/v1/records/files"), ("POST", "/login")],
+)
+def test_requests_of_other_sites_change_nothing(client, method, path, site):
+    answer = client.open(path, method=method, headers={"Sec-Fetch-Site": site, "Accept": "application/json"})
+    assert (answer.status_code, answer.json["message"]) == (403, "this request comes from another site")
+
+
+def test_cookies_and_form_tokens_are_signed_with_sha_256(config):
+    client = create_app(config).test_client()
+    token = _token(client.get("/login"))
+    for signed in (client.get_cookie("chromatrace").value, token):
+        assert len(base64.urlsafe_b64decode(signed.rpartition(".")[2] + "==")) == 32
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/static/scan.js", "text/javascript; charset=utf-8"),
+        ("/static/portal.css", "text/css; charset=utf-8"),
+        ("/static/mark.svg", "image/svg+xml; charset=utf-8"),
+        (f"/qr/{GTIN}/L1.svg", "image/svg+xml; charset=utf-8"),
+        (f"/qr/{GTIN}/L1.png", "image/png"),
+        ("/graph.css", "text/css; charset=utf-8"),
+        ("/api/v1/openapi.json", "application/json"),
+        ("/nothing", "text/html; charset=utf-8"),
+        ("/api/nothing", "application/problem+json"),
+    ],
+)
+def test_content_types_have_a_character_set(client, path, content_type):
+    assert client.get(path).headers["Content-Type"] == content_type
+
+
+@pytest.mark.parametrize(
+    "path", ["/.git/config", "/static/../../pyproject.toml", "/static/%2e%2e/accounts.py", "/.env"]
+)
+def test_source_and_settings_are_not_served(client, path):
+    assert client.get(path).status_code == 404
 
 
 def test_redirect_does_not_repeat_forged_host(client):
@@ -117,6 +161,10 @@ def test_lot_may_contain_slash(client):
 def test_lookup_redirects_to_page(client):
     answer = client.get(f"/lookup?gtin={GTIN}&lot=A/B&serial=7")
     assert (answer.status_code, answer.location) == (303, f"/01/{GTIN}/10/A%2FB/21/7")
+    for code in (f"]Q301{GTIN}10A/B\x1d217", f"(01){GTIN}(10)A/B(21)7", f"01{GTIN}21" + "7\x1d10A/B"):
+        assert client.get("/lookup", query_string={"code": code}).location == answer.location
+    invalid = client.get("/lookup", query_string={"code": f"]d201{GTIN}99"}, headers={"Accept": "application/json"})
+    assert (invalid.status_code, invalid.json["field"]) == (400, "(99)")
     invalid = client.get("/lookup?gtin=1&lot=L1")
     assert invalid.status_code == 400
     assert "14 digits" in invalid.text

@@ -30,7 +30,7 @@ def test_photos_take_at_most_half_of_the_threads(config, monkeypatch, threads, r
     """Two are decoded at a time; those beyond half of the threads are rejected at once."""
     answered, most, running, lock = threading.Event(), [0], [0], threading.Lock()
 
-    def blocking(photo):
+    def blocking(photo, base):
         with lock:
             running[0] += 1
             most[0] = max(most[0], running[0])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chromatrace.domain.identifiers import SET_82, BatchKey, Gln, Gtin, Lot, Serial, Sscc, check_digit
 from chromatrace.identity.application_identifiers import APPLICATION_IDENTIFIERS, KEY_QUALIFIERS, NEVER_ATTRIBUTES
-from chromatrace.identity.digital_link import DigitalLink, Element, uri_for_batch, uri_for_unit
+from chromatrace.identity.digital_link import DigitalLink, Element, read_code, uri_for_batch, uri_for_unit
 from chromatrace.identity.errors import DigitalLinkError
 
 GTIN = "09521234543213"
@@ -193,3 +193,82 @@ def test_parameter_named_like_an_ai_is_rejected(name):
 def test_keys_and_qualifiers_are_supported_ais():
     qualifiers = {ai for sequences in KEY_QUALIFIERS.values() for sequence in sequences for ai in sequence}
     assert qualifiers | set(KEY_QUALIFIERS) | NEVER_ATTRIBUTES <= set(APPLICATION_IDENTIFIERS)
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("01/09521234543213/235/XYZ", "10=L1"),
+        ("01/09521234543213/235/XYZ", "716=ABC1&717=X"),
+        ("01/09521234543213/10/L1", "17=271231"),
+        ("414/9521234500001/7040/1ABC", "10=L1"),
+    ],
+)
+def test_qualifiers_of_another_sequence_may_be_attributes(path, query):
+    assert DigitalLink.parse(f"{BASE}/{path}?{query}").uri == f"{BASE}/{path}?{query}"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "field"),
+    [
+        ("01/09521234543213/235/XYZ", "21=7", "(21)"),
+        ("01/09521234543213", "10=L1", "(10)"),
+        ("01/09521234543213/22/V", "10=L1", "(10)"),
+        ("01/09521234543213/10/L1", "235=XYZ", "(235)"),
+        ("01/09521234543213", "8200=http%3A%2F%2Fx.y", "(8200)"),
+        ("01/09521234543213", "8014=1987654Ad4X4bL5ttr2310c2K", "(8014)"),
+        ("00/952012345678912345", "7040=1ABC", "(7040)"),
+        ("01/09521234543213", "8040=123456789012345", "(8040)"),
+    ],
+)
+def test_ais_that_are_not_attributes_are_rejected(path, query, field):
+    with pytest.raises(DigitalLinkError) as error:
+        DigitalLink.parse(f"{BASE}/{path}?{query}")
+    assert error.value.field == field
+
+
+LOT = f"{BASE}/01/{GTIN}/10/L-7"
+
+
+@pytest.mark.parametrize(
+    ("code", "uri"),
+    [
+        (f"{LOT}/21/000042", f"{LOT}/21/000042"),
+        (f"]Q1{LOT}", LOT),
+        (f"(01){GTIN}(10)L-7", LOT),
+        (f"]d2(01){GTIN}(10)L-7", LOT),
+        (f"]d201{GTIN}10L-7\x1d21000042", f"{LOT}/21/000042"),
+        (f"]Q301{GTIN}10L-7\u241d21000042", f"{LOT}/21/000042"),
+        (f"]C101{GTIN}17271231" + "10L-7", f"{LOT}?17=271231"),
+        (f"]e001{GTIN}", f"{BASE}/01/{GTIN}"),
+        (f"\x1d01{GTIN}10L-7", LOT),
+        (f"^01{GTIN}10L-7^21000042", f"{LOT}/21/000042"),
+        (f"01{GTIN}10L-7\x1d21000042\x1d17271231", f"{LOT}/21/000042?17=271231"),
+        (f"01{GTIN}17271231\x1d10L-7", f"{LOT}?17=271231"),
+        (f"01{GTIN}10L-7\x1d8040123456789012345", LOT),
+        ("]C100952012345678912345", f"{BASE}/00/952012345678912345"),
+    ],
+)
+def test_code_is_read_in_every_notation(code, uri):
+    assert read_code(code, BASE).uri == uri
+
+
+@pytest.mark.parametrize(
+    ("code", "field"),
+    [
+        ("]d2", "path"),
+        (f"]d2{GTIN}", "elements"),
+        ("]d20109521234543214", "(01)"),
+        (f"]C101{GTIN}10", "(10)"),
+        (f"]C101{GTIN}1727123110{'L' * 21}", "(10)"),
+        ("]C110L-7", "path"),
+        (f"]d2{LOT}", "elements"),
+        (f"]C101{GTIN}10A\x1d10B", "(10)"),
+        ("0109521234543214", "(01)"),
+        ("hello", "uri"),
+    ],
+)
+def test_invalid_code_is_rejected(code, field):
+    with pytest.raises(DigitalLinkError) as error:
+        read_code(code, BASE)
+    assert error.value.field == field

@@ -3,9 +3,10 @@
 import pytest
 
 from chromatrace.ingest.errors import FileFormatError, LayoutError
-from chromatrace.ingest.files import LISTED_REJECTIONS, MAX_LINE, RejectedValue, ingest_file, layout_for
-from chromatrace.ingest.layout import Column, JsonLines, Table, TimedCsv, parse_columns
+from chromatrace.ingest.files import LISTED_REJECTIONS, RejectedValue, ingest_file, layout_for
+from chromatrace.ingest.layout import Column, parse_columns
 from chromatrace.ingest.spool import Spool
+from chromatrace.ingest.tables.rows import MAX_LINE
 
 START = 1_767_225_600_000_000_000
 TABLE = {"columns": "T[Cel],p(1..2)", "start": "2026-01-01T00:00:00Z", "step": "2s"}
@@ -22,7 +23,7 @@ def ingest(spool, tmp_path):
     def ingest(content, name="run.dat", **options):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return ingest_file(spool, "line", path, layout_for(path, **options))
+        return ingest_file(spool, "line", path, layout_for(**options))
 
     return ingest
 
@@ -40,7 +41,7 @@ def values(spool):
 )
 def test_table_with_each_delimiter(ingest, spool, content):
     result = ingest(content, **TABLE)
-    assert (result.stored, result.rejected_count, result.lines) == (6, 0, 2)
+    assert (result.stored, result.rejected_count, result.gaps) == (6, 0, 0)
     assert values(spool) == [
         ("T", 0, 1, "Cel"), ("p(1)", 0, 2, ""), ("p(2)", 0, 3, ""),
         ("T", 2, 4, "Cel"), ("p(1)", 2, 5, ""), ("p(2)", 2, 6, ""),
@@ -54,17 +55,17 @@ def test_invalid_rows_are_reported_and_count_as_time_steps(ingest, spool):
     assert result.rejected == [
         RejectedValue(2, "p(1)", "expected a number, got 'x'"),
         RejectedValue(3, "columns", "expected 3 cells, got 2"),
-        RejectedValue(4, "line", "empty line"),
-        RejectedValue(5, "p(1)", "expected a finite number, got 'nan'"),
-        RejectedValue(5, "p(2)", "expected a finite number, got '1_0'"),
+        RejectedValue(5, "p(2)", "expected a number, got '1_0'"),
     ]
-    assert result.rejected_count == 5
+    assert (result.rejected_count, result.gaps) == (3, 1)
     assert result.stored == 3 + 2 + 1 + 3
-    assert values(spool)[-3:] == [("T", 10, 7, "Cel"), ("p(1)", 10, 8, ""), ("p(2)", 10, 9, "")]
+    # The blank line does not count as a time step.
+    assert values(spool)[-3:] == [("T", 8, 7, "Cel"), ("p(1)", 8, 8, ""), ("p(2)", 8, 9, "")]
 
 
 def test_invalid_lines_are_reported(ingest):
-    result = ingest(b"1 2 3\n\xff\xfe 2 3\n" + b"9" * (MAX_LINE + 5) + b"\n4 5 6\n1 \xd9\xa3 3\n", **TABLE)
+    lines = b"1 2 3\n\xff\xfe 2 3\n" + b"9" * (MAX_LINE + 5) + b"\n4 5 6\n1 \xd9\xa3 3\n"
+    result = ingest(lines, **TABLE, encoding="utf-8")
     assert [(row.line, row.field) for row in result.rejected] == [(2, "line"), (3, "line"), (5, "p(1)")]
     assert "not valid UTF-8" in result.rejected[0].reason
     assert "longer than" in result.rejected[1].reason
@@ -93,7 +94,7 @@ def test_conflict_is_reported_with_its_line(ingest, spool):
 
 def test_rejections_are_counted_beyond_the_listed_ones(ingest):
     result = ingest("x y z\n" * (LISTED_REJECTIONS // 3 + 10), **TABLE)
-    assert result.rejected_count == 3 * (LISTED_REJECTIONS // 3 + 10)
+    assert result.rejected_count == 3 * (LISTED_REJECTIONS // 3 + 9)  # the first line is read as a header
     assert len(result.rejected) == LISTED_REJECTIONS
 
 
@@ -203,9 +204,7 @@ def test_progress_is_reported_in_bytes(spool, tmp_path):
     path = tmp_path / "run.dat"
     path.write_text("1 2 3\n" * 20_000, encoding="utf-8")
     reports = []
-    ingest_file(
-        spool, "line", path, layout_for(path, **TABLE), progress=lambda done, total: reports.append((done, total))
-    )
+    ingest_file(spool, "line", path, layout_for(**TABLE), progress=lambda done, total: reports.append((done, total)))
     assert reports[-1] == (120_000, 120_000)
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
     assert len(reports) > 5
@@ -213,7 +212,7 @@ def test_progress_is_reported_in_bytes(spool, tmp_path):
 
 def test_missing_file(spool, tmp_path):
     with pytest.raises(FileFormatError) as error:
-        ingest_file(spool, "line", tmp_path / "absent.dat", layout_for("absent.dat", **TABLE))
+        ingest_file(spool, "line", tmp_path / "absent.dat", layout_for(**TABLE))
     assert error.value.field == "path"
 
 
@@ -232,25 +231,18 @@ def test_parse_columns_rejects_invalid_lists(text):
     assert error.value.field == "columns"
 
 
-def test_options_select_the_layout():
-    assert layout_for("a.dat", **TABLE) == Table((Column("T", "Cel"), Column("p(1)"), Column("p(2)")), START, 2 * 10**9)
-    assert layout_for("a.JSONL") == JsonLines()
-    assert layout_for("a.csv", delimiter="semicolon") == TimedCsv(delimiter=";")
-
-
 @pytest.mark.parametrize(
     ("options", "field"),
     [
         ({"step": "1s"}, "columns"),
         ({"columns": "a", "step": "1s"}, "start"),
-        ({"columns": "a", "start": "2026-01-01T00:00:00Z"}, "step"),
         ({**TABLE, "start": "2026-01-01"}, "start"),
         ({**TABLE, "start": "2026-01-01T00:00:00"}, "start"),
         ({**TABLE, "step": "0s"}, "step"),
         ({**TABLE, "step": "0.1ns"}, "step"),
         ({**TABLE, "step": "3 fortnights"}, "step"),
         ({**TABLE, "time_column": "t"}, "time_column"),
-        ({"delimiter": "|"}, "delimiter"),
+        ({"delimiter": "&"}, "delimiter"),
         ({"time_unit": "weeks"}, "time_unit"),
     ],
 )
@@ -258,5 +250,5 @@ def test_inconsistent_options_are_rejected(options, field):
     from chromatrace.domain.errors import InvalidInput
 
     with pytest.raises(InvalidInput) as error:
-        layout_for("a.dat", **options)
+        layout_for(**options)
     assert error.value.field == field

@@ -440,6 +440,58 @@ def test_junk_in_the_vault_affects_no_record(vault, blobs):
     assert read(vault, scope, newer) == DOCUMENT
 
 
+def test_any_change_of_the_stored_files_is_an_error_or_has_no_effect(tmp_path):
+    """Bits, lengths and exchanged files, at random, in a vault with two records that share a file."""
+    vault, generator = Vault(tmp_path), random.Random(6)
+    file = vault.upload(io.BytesIO(generator.randbytes(150_000)), SALES)
+    scopes = [put(vault, files=[file], readers=[OTHER_SALES]), put(vault, b"{}", record=2, files=[file])]
+    paths = sorted(path for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock")
+    assert len(paths) == 6
+
+    def state(scope, reader):
+        manifest, _ = vault.open(scope, [reader])
+        return manifest, [b"".join(vault.read(content)) for content in manifest.contents]
+
+    expected = {scope: state(scope, SALES) for scope in scopes}
+    outcomes = set()
+    for _ in range(400):
+        path = generator.choice(paths)
+        before = path.read_bytes()
+        position = generator.randrange(len(before))
+        change = generator.choice(("bit", "truncate", "extend", "exchange", "delete", "insert"))
+        if change == "bit":
+            path.write_bytes(
+                before[:position] + bytes([before[position] ^ 1 << generator.randrange(8)]) + before[position + 1 :]
+            )
+        elif change == "truncate":
+            path.write_bytes(before[:position])
+        elif change == "extend":
+            path.write_bytes(before + generator.randbytes(1 + position % 100))
+        elif change == "exchange":
+            path.write_bytes(generator.choice([other for other in paths if other != path]).read_bytes())
+        elif change == "insert":
+            path.write_bytes(before[:position] + b"\n" + before[position:])
+        else:
+            path.unlink()
+        for scope in scopes:
+            try:
+                assert state(scope, SALES) == expected[scope], (path, change, position)
+                outcomes.add("unaffected")
+            except (ContentCorruptError, ContentNotFoundError, KeyMissingError) as error:
+                outcomes.add(type(error).__name__)
+        path.write_bytes(before)
+    assert outcomes == {"unaffected", "ContentCorruptError", "ContentNotFoundError", "KeyMissingError"}
+
+
+def test_number_of_readers_is_limited(tmp_path, monkeypatch):
+    vault = Vault(tmp_path)
+    scope = put(vault, readers=[DESIGN])
+    monkeypatch.setattr("chromatrace.records.manifest.MAX_READERS", 2)
+    with pytest.raises(InvalidInput, match="maximum is 2"):
+        vault.change_readers(scope, [SALES], add=[OTHER_SALES.reader])
+    assert read(vault, scope, DESIGN) == DOCUMENT
+
+
 def test_missing_content_is_named(vault, blobs):
     scope = put(vault)
     (content,) = vault.open(scope, [SALES])[0].contents
