@@ -22,7 +22,7 @@ def dev_address(account, chain):
         return dev_signer(account, chain.manifest.chain_id).address
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=300):
     """Wait until `condition()` is true and return its value."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

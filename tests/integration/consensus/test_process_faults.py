@@ -40,20 +40,17 @@ def decided(inspectors):
 
 def test_processes_survive_errors_of_the_node(chain, panel, start, tmp_path, isolated):
     """The node returns errors of several kinds while the processes start, and again while they work."""
-    faults = itertools.cycle(
-        [
-            lambda ids: (200, JSON, [{"id": i, "error": {"code": -32005, "message": "limit exceeded"}} for i in ids]),
-            lambda ids: (200, JSON, [{"id": i, "error": {"code": -32603, "message": "internal error"}} for i in ids]),
-            lambda _: (502, {"Content-Type": "text/html"}, "<html>Bad Gateway</html>"),
-        ]
-    )
+    limit, internal = ({"code": -32005, "message": "limit exceeded"}, {"code": -32603, "message": "internal error"})
+    page = (502, {"Content-Type": "text/html"}, b"<html>Bad Gateway</html>")
+    faults = itertools.chain([limit], itertools.cycle([internal, page]))
     with faulty_node(isolated.url) as node:
 
         def fail(requests):
-            status, headers, content = next(faults)([request["id"] for request in requests])
-            if isinstance(content, list):
-                content = json.dumps(content if len(content) > 1 else content[0])
-            return status, headers, content.encode()
+            fault = next(faults)
+            if fault is page:
+                return page
+            answers = [{"jsonrpc": "2.0", "id": request["id"], "error": fault} for request in requests]
+            return 200, JSON, json.dumps(answers if len(answers) > 1 else answers[0]).encode()
 
         def fail_until_each_has_failed(times):
             node.respond = fail
@@ -67,7 +64,7 @@ def test_processes_survive_errors_of_the_node(chain, panel, start, tmp_path, iso
         until(lambda: all("inspector " in (tmp_path / f"log-{account}.txt").read_text() for account in ACCOUNTS))
         node.respond = fail
         open_round(chain, panel)
-        fail_until_each_has_failed(4)
+        fail_until_each_has_failed(2)
         until(lambda: round_of(chain, panel).phase == DECIDED)
         assert [process.poll() for process in processes] == [None] * 3
         assert [seat.status for seat in round_of(chain, panel).seats] == [SeatStatus.REVEALED] * 3
