@@ -9,6 +9,7 @@ them everywhere.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -179,8 +180,15 @@ class KeyRing:
             )
         key = ReaderKey.generate(ReaderIdentity(organisation, WHOLE_ORGANISATION), "recovery")
         save_key(key, path, self._password)
-        write_once(public, f"{key.reader}\n".encode())
+        self.keep_recovery(key)
         return key
+
+    def keep_recovery(self, key: ReaderKey) -> None:
+        """Keep the public part of a recovery key, unless the organisation has one. Raises `InvalidInput`."""
+        if key.identity.department != WHOLE_ORGANISATION:
+            raise InvalidInput(f"the key of {key.identity} is not a recovery key", field="recovery")
+        with contextlib.suppress(FileExistsError):
+            write_once(self._recovery_path(key.identity.organisation), f"{key.reader}\n".encode())
 
     def readers(self, identity: ReaderIdentity) -> list[Reader]:
         """Return the readers of a new document: the newest key of its department and the recovery key, if any."""

@@ -377,6 +377,12 @@ class World:
         key = load_key(self._key_file(organisation, department), READER_PASSWORD)
         self.readers[organisation, department] = str(ReaderKey(key.identity, name, key.private).reader)
 
+    def transaction_of(self, document):
+        """Return the transaction that appended a document."""
+        entries = query(self.index).record(RecordId(bytes.fromhex(document.record[2:])))
+        department = self.departments[document.organisation, document.department]
+        return "0x" + next(entry for entry in entries if entry.department == department).appended.tx_hash.hex()
+
     def is_about(self, item, product):
         document = item.document if isinstance(item, Replay) else item
         return bytes(subject_id(product)) == bytes(document.subject)
