@@ -159,7 +159,7 @@ def test_an_address_that_was_never_appointed_has_no_rights(members, app):
 
 
 def test_the_command_line_publishes_revokes_and_appoints_readers(members):
-    """`none` stands for the empty set of scopes or roles; a grant to the own organisation is rejected, because it means something else."""
+    """`none` is the empty set. A grant to the own organisation is rejected, because it means something else."""
     line, reader = gtin(75), address_of("reader of the command line")
     command(members, MAKER, "org", "publish", "--scopes", "product,quality", "--gtin", line, "--json")
     command(members, MAKER, "org", "grant", gln(PARTNER), "--scopes", "process", "--gtin", line, "--json")
