@@ -7,12 +7,16 @@ from typing import TextIO
 
 import click
 
-from chromatrace.cli.options import ADDRESS, organisation_option
+from chromatrace.cli.options import ADDRESS
 from chromatrace.cli.output import confirm, emit, format_time, json_option, prompt_password
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Role
-from chromatrace.number_types import FiniteRange
+from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
+
+_organisation = click.option(
+    "--organisation", type=WholeRange(1, 2**32 - 1), help="Number of the organisation. Default: your own."
+)
 
 
 @click.group()
@@ -136,7 +140,7 @@ def send(workspace: Workspace, address: str, ether: str, yes: bool, as_json: boo
     "--rotate", is_flag=True, help="Create a new key for a department that has one; then run `record rewrap`."
 )
 @click.option("--whole-organisation", is_flag=True, help="Create a key of the organisation, such as an auditor.")
-@organisation_option
+@_organisation
 @json_option
 @click.pass_obj
 def reader(
@@ -161,7 +165,7 @@ def reader(
 
 @key.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
-@organisation_option
+@_organisation
 @json_option
 @click.pass_obj
 def recovery(workspace: Workspace, path: Path, organisation: int | None, as_json: bool) -> None:

@@ -38,7 +38,7 @@ from chromatrace.records.manifest import (
     scope_of,
     upload_name,
 )
-from chromatrace.records.reader_key import Reader, ReaderIdentity, ReaderKey
+from chromatrace.records.reader_key import WHOLE_ORGANISATION, Reader, ReaderIdentity, ReaderKey
 from chromatrace.records.sealing import ByteSource, new_identity, seal, unseal
 from chromatrace.storage.files import deliver
 
@@ -198,18 +198,30 @@ class Vault:
     ) -> Iterator[RewrapReport]:
         """Replace older keys by the current ones in every manifest that `keys` decrypt; yield the progress after each.
 
-        current   newest key of each identity: it replaces all other keys of the same identity
-        recovery  recovery keys, which are added to the records of their organisations
+        current   newest key of each identity: it replaces other keys of the same identity if `keys` has one of them,
+                  or a recovery key of the organisation that reads the record. A new key proves its possession, not that
+                  it belongs to the department that it names.
+        recovery  recovery keys, which are added to the records that a key of their organisation reads
 
         Safe to repeat after an interruption: manifests that are up to date do not change.
         """
         report = RewrapReport()
         recovery_of = {reader.identity.organisation: reader for reader in recovery}
+        held_keys = {key.fingerprint for key in keys}
 
         def changed(manifest: Manifest) -> tuple[Reader, ...]:
-            readers = {current.get(reader.identity, reader) for reader in manifest.readers}
+            held = {reader.identity for reader in manifest.readers if reader.fingerprint in held_keys}
+            replaceable = {
+                reader.identity
+                for reader in manifest.readers
+                if reader.identity in held or (reader.identity.organisation, WHOLE_ORGANISATION) in held
+            }
+            readers = {
+                current.get(reader.identity, reader) if reader.identity in replaceable else reader
+                for reader in manifest.readers
+            }
             owner = manifest.scope.identity
-            if owner.organisation in recovery_of:
+            if owner.organisation in recovery_of and any(item.organisation == owner.organisation for item in held):
                 added = recovery_of[owner.organisation]
                 readers = {reader for reader in readers if reader.identity != added.identity} | {added}
             return _sorted_readers(readers)
