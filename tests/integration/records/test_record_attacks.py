@@ -248,3 +248,29 @@ def test_junk_in_the_vault_does_not_affect_other_records(world, file):
         DESIGNER, "POST", "/records/files", query_string={"schema": document.schema}, data=b"x", headers=BINARY
     )
     assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("content", [b"", b"5", b"[]", b'{"reader": 5}', b"\xff"])
+def test_damaged_key_file_affects_its_department_only(world, content):
+    """The portal reports that it cannot answer; the department's own data folder and other departments can."""
+    drawing, order = of(world, "a", DESIGN), of(world, "a", SALES)
+    held = world.key_file("a", DESIGN)
+    path = world.portal_data / "keys" / "readers" / held.parent.name / held.name
+    before = path.read_bytes()
+    path.write_bytes(content)
+    try:
+        answer = world.show(DESIGNER, drawing)
+        assert (answer.status_code, answer.mimetype) == (503, "application/problem+json"), answer.text
+        assert str(world.portal_data) not in answer.text
+        assert world.show(SELLER, order).json["document"] == order.fields
+        assert world.run(DESIGNER, "record", "show", "product-design.design", drawing.key)[0] == 0
+    finally:
+        path.write_bytes(before)
+    held.write_bytes(content)
+    try:
+        status, report = world.run(DESIGNER, "record", "show", "product-design.design", drawing.key)
+        assert (status, report["error"]) == (1, "ReaderKeyFileError")
+        assert str(held) in report["message"]
+    finally:
+        held.write_bytes(before)
+    assert world.show(DESIGNER, drawing).json["document"] == drawing.fields

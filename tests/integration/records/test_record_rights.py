@@ -130,6 +130,17 @@ def list_by_key(call):
     return call.send("GET", "/records", query_string=query), call.may_read
 
 
+def list_of_transaction(call):
+    transaction = call.world.transaction_of(call.document)
+    return call.send("GET", "/records", query_string={"transaction": transaction}), call.may_read
+
+
+def show_by_transaction(call):
+    transaction = call.world.transaction_of(call.document)
+    path = f"/records/{call.document.record}"
+    return call.world.request(call.person, "GET", path, query_string={"transaction": transaction}), call.may_read
+
+
 def show(call):
     answer = call.send("GET", f"/records/{call.document.record}")
     assert (answer.status_code == 200) == (call.document.fields["drawing_file"].encode() in answer.data)
@@ -185,11 +196,11 @@ def revoke(call):
 
 ROUTES = {
     ("GET", "/api/v1/record-kinds"): [kinds],
-    ("GET", "/api/v1/records"): [list_, list_by_key],
+    ("GET", "/api/v1/records"): [list_, list_by_key, list_of_transaction],
     ("POST", "/api/v1/records"): [add],
     ("POST", "/api/v1/records/import"): [import_],
     ("POST", "/api/v1/records/files"): [upload],
-    ("GET", "/api/v1/records/<record:record>"): [show],
+    ("GET", "/api/v1/records/<record:record>"): [show, show_by_transaction],
     ("GET", "/api/v1/records/<record:record>/files/<name>"): [download],
     ("POST", "/api/v1/records/<record:record>/readers"): [grant],
     ("DELETE", "/api/v1/records/<record:record>/readers/<fingerprint>"): [revoke],
@@ -299,3 +310,34 @@ def test_commands_check_the_department_of_the_entry(world, drawing, row):
     for person in COMMAND_CALLERS:
         succeeded, allowed = row(Call(world, person, drawing))
         assert succeeded == allowed, person
+
+
+def test_capture_job_belongs_to_the_organisation_of_the_capturer(world, drawing):
+    event = {
+        "type": "ObjectEvent",
+        "action": "OBSERVE",
+        "eventTime": "2026-03-31T10:00:00Z",
+        "eventTimeZoneOffset": "+00:00",
+        "epcList": ["https://id.gs1.org/01/09521234543213/21/1"],
+    }
+    document = {
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": "2026-03-31T10:00:00Z",
+        "epcisBody": {"eventList": [event]},
+    }
+    client = world.app.test_client()
+
+    def auth(person):
+        who = world.rights.people.get(person)
+        return None if who is None else (who.name, who.password)
+
+    captured = client.post("/epcis/v2/capture", json=document, auth=auth(operator("a", DESIGN)))
+    assert captured.status_code == 202, captured.text
+    for person in CALLERS:
+        call = Call(world, person, drawing)
+        answer = client.get(captured.headers["Location"], auth=auth(person))
+        allowed = call.may_act and call.organisation == OWNER
+        refused = 401 if person is None else 404 if call.may_act else 403
+        assert answer.status_code == (200 if allowed else refused), (person, answer.text)
