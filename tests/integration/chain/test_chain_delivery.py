@@ -325,6 +325,34 @@ def test_many_calls_arrive_in_the_order_of_their_nonces(plant):
     assert list(dict.fromkeys(arrived)) == expected
 
 
+@pytest.mark.parametrize("chain_id", [31337, 1337])
+def test_calls_survive_a_moment_of_another_chain(plant, held, chain_id):
+    """Neither the included nor the open call is sent there, fails, or is signed again."""
+    receipts = [plant.submit(calls.open_channel("line-1"), wait=False)]
+    held()
+    receipts.append(plant.submit(calls.open_channel("line-2"), wait=False))
+    policy = replace(plant.policy, resend_after_s=0.0)
+    with DevNode(chain_id=chain_id) as other, faulty_node(plant.rpc.url) as balancer:
+        chain = type(plant)(RpcClient(balancer.url), plant.manifest, plant.outbox, plant.signer, policy)
+        chain.resume()
+        before = plant.outbox.get_many([receipt.call for receipt in receipts])
+        other.rpc().call("anvil_mine", hex(1000))
+        balancer.target = other.url
+        with pytest.raises(WrongDeploymentError, match="belongs to chain 31337"):
+            chain._transaction_sender.settle(chain._transaction_sender.fee_context())
+        if chain_id != plant.manifest.chain_id:
+            # The node rejects the signature for another chain.
+            with pytest.raises(WrongDeploymentError, match="belongs to chain 31337"):
+                chain._transaction_sender.broadcast([receipts[1].call], 1000)
+        assert plant.outbox.get_many([receipt.call for receipt in receipts]) == before
+        balancer.target = plant.rpc.url
+        chain.resume()
+        held()
+        chain.resume()
+    assert [plant.receipt(receipt.call).tx_hash for receipt in receipts] == [receipt.tx_hash for receipt in receipts]
+    assert opened_channels(plant) == {"line-1": 1, "line-2": 1}
+
+
 def test_empty_account_is_reported(plant):
     poor = plant.with_signer(LocalSigner(b"\x09" * 32))
     plant.submit(calls.appoint_operator(poor.sender, 1, (1 << 7) - 1))
