@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from eth_abi import encode
+from eth_abi.abi import encode
 from sqlalchemy import insert
 
 from app.api.epcis.models import CapturedEvent, CapturedEventProduct, CaptureJob
