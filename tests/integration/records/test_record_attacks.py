@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from unittest.mock import ANY
 
 import pytest
 from access_model import UNKNOWN, attempt
@@ -274,3 +276,26 @@ def test_damaged_key_file_affects_its_department_only(world, content):
     finally:
         held.write_bytes(before)
     assert world.show(DESIGNER, drawing).json["document"] == drawing.fields
+
+
+def test_rewrapping_with_invented_keys_of_another_organisation(world):
+    """A reader of B creates keys and a recovery key that name A's department, and rewraps."""
+    order = contract_order(world)
+    document = world.remember("a", SALES, order, world.add(SELLER, order).json)
+    body = {"reader": world.readers["b", SALES]}
+    assert world.request(SELLER, "POST", f"/records/{document.record}/readers", json=body).status_code == 200
+    document.readers.add(("b", SALES))
+    held = world.data("b") / "keys" / "readers"
+    before = set(held.iterdir())
+    for command in (("reader", SALES), ("recovery", world.folder / "recovery.json")):
+        world.run(FOREIGN_SELLER, "key", *command, "--organisation", ORGANISATIONS["a"])
+    try:
+        assert world.run(FOREIGN_SELLER, "record", "rewrap") == (0, {"checked": ANY, "changed": 0, "errors": []})
+    finally:
+        for added in set(held.iterdir()) - before:
+            shutil.rmtree(added) if added.is_dir() else added.unlink()
+    status, report = world.run(SELLER, "record", "show", "sales.contract-order", document.key)
+    assert status == 0, report
+    assert {item["fingerprint"] for item in report["readers"]} == {
+        world.fingerprints[reader] for reader in document.readers
+    }
