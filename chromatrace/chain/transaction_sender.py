@@ -161,11 +161,15 @@ class TransactionSender:
 
         Raises `WrongDeploymentError` if the node serves another chain.
         """
-        genesis = self._rpc.call("eth_getBlockByNumber", "0x0", False)
-        if genesis is not None:
-            self._outbox.bind(int(self._rpc.call("eth_chainId"), 16), bytes_of(genesis["hash"]))
+        self._require_chain()
         lost = self._outbox.mark_rolled_back(self._sender, context.nonce, self._newest_present())
         self._send_lost(lost, context)
+
+    def _require_chain(self) -> None:
+        """Raise `WrongDeploymentError` if the node serves another chain than the outbox's, even for a moment."""
+        chain_id, genesis = self._rpc.batch([("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])])
+        if genesis is not None:
+            self._outbox.bind(int(chain_id, 16), bytes_of(genesis["hash"]))
 
     def _send_lost(self, lost: set[int], context: FeeContext) -> None:
         if not lost:
@@ -270,6 +274,7 @@ class TransactionSender:
             self._underpriced.add(attempt.call)
             return True
         if any(part in message for part in _REJECTED):
+            self._require_chain()
             self._outbox.withdraw(attempt.call, f"the node rejected the transaction: {error.node_message}")
         return False
 
@@ -465,6 +470,7 @@ class TransactionSender:
         if final:
             self._outbox.mark_final(self._sender, final)
         if vanished:
+            self._require_chain()
             self._send_lost(self._outbox.mark_vanished(self._sender, vanished), context)
         for block, hash_there in self._hashes_of(self._outbox.final_blocks()):
             if hash_there not in (block[1], None):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dev_chain import revert
+from dev_chain import revert, wait_until_mined
 from faulty_node import faulty_node
 
 from chromatrace.chain import calls, reads
@@ -197,6 +197,7 @@ def test_watcher_without_a_key_sends_lost_final_calls_again(plant, chain_on, anv
     chain.rpc.call("anvil_reorg", 1, [])
     assert opened_channels(chain) == {}
     watcher.carry()
+    wait_until_mined(chain.rpc)
     assert opened_channels(chain) == {"line-1": 1}
 
 
@@ -323,6 +324,34 @@ def test_many_calls_arrive_in_the_order_of_their_nonces(plant):
         outcomes = chain.send_many(channels, check=False)
     expected = ["0x" + attempt.raw.hex() for attempt in plant.outbox.attempts(*(outcome.call for outcome in outcomes))]
     assert list(dict.fromkeys(arrived)) == expected
+
+
+@pytest.mark.parametrize("chain_id", [31337, 1337])
+def test_calls_survive_a_moment_of_another_chain(plant, held, chain_id):
+    """Neither the included nor the open call is sent there, fails, or is signed again."""
+    receipts = [plant.submit(calls.open_channel("line-1"), wait=False)]
+    held()
+    receipts.append(plant.submit(calls.open_channel("line-2"), wait=False))
+    policy = replace(plant.policy, resend_after_s=0.0)
+    with DevNode(chain_id=chain_id) as other, faulty_node(plant.rpc.url) as balancer:
+        chain = type(plant)(RpcClient(balancer.url), plant.manifest, plant.outbox, plant.signer, policy)
+        chain.resume()
+        before = plant.outbox.get_many([receipt.call for receipt in receipts])
+        other.rpc().call("anvil_mine", hex(1000))
+        balancer.target = other.url
+        with pytest.raises(WrongDeploymentError, match="belongs to chain 31337"):
+            chain._transaction_sender.settle(chain._transaction_sender.fee_context())
+        if chain_id != plant.manifest.chain_id:
+            # The node rejects the signature for another chain.
+            with pytest.raises(WrongDeploymentError, match="belongs to chain 31337"):
+                chain._transaction_sender.broadcast([receipts[1].call], 1000)
+        assert plant.outbox.get_many([receipt.call for receipt in receipts]) == before
+        balancer.target = plant.rpc.url
+        chain.resume()
+        held()
+        chain.resume()
+    assert [plant.receipt(receipt.call).tx_hash for receipt in receipts] == [receipt.tx_hash for receipt in receipts]
+    assert opened_channels(plant) == {"line-1": 1, "line-2": 1}
 
 
 def test_empty_account_is_reported(plant):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 
 import pytest
+from flask import session as cookie
 from three_organisations import (
     APPEND,
     BINARY,
@@ -26,6 +28,8 @@ from three_organisations import (
     secret_file,
     secret_text,
 )
+
+from app.sessions import SessionUser
 
 CALLERS = (
     operator("a", DESIGN),  # a member of the department, with both rights
@@ -341,3 +345,28 @@ def test_capture_job_belongs_to_the_organisation_of_the_capturer(world, drawing)
         allowed = call.may_act and call.organisation == OWNER
         refused = 401 if person is None else 404 if call.may_act else 403
         assert answer.status_code == (200 if allowed else refused), (person, answer.text)
+
+
+def test_console_pages_check_the_department_of_the_entry(world, drawing):
+    """The chain has only hashes of the product names; the pages show them to readers of the contract."""
+    order = next(item for item in world.documents if (item.organisation, item.department) == (OWNER, SALES))
+    product = order.fields["products"][0]["product_id"]
+    for person in CALLERS:
+        client, allowed = session_of(world, person), world.rights.may_read(person, OWNER, SALES)
+        page = client.get(f"/console/orders/{order.key}")
+        assert ((page.status_code, f">{product}<" in page.text) == (200, True)) == allowed, (person, page.text)
+        found = client.get("/console/find", query_string={"q": order.key})
+        assert (order.digest[2:10] in found.text or ("Contract" in found.text and found.status_code == 200)) == allowed
+
+
+def session_of(world, person):
+    """Return a client with a session of a person, or without one for None."""
+    client = world.app.test_client()
+    if person is not None:
+        with world.app.test_request_context():
+            user = SessionUser(world.rights.people[person].address, None)
+            world.app.extensions["portal"].sessions.start(user, int(time.time()))
+            started = dict(cookie)
+        with client.session_transaction() as stored:
+            stored.update(started)
+    return client
