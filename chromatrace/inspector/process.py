@@ -226,7 +226,7 @@ class InspectorProcess:
         available = len(self._chain.read(reads.eligible_inspectors(self._panel)))
         if available < round_.missing_seats:
             raise Conflict(
-                f"{round_.missing_seats} seats are to be filled, but only {available} inspectors can be drawn",
+                f"{round_.missing_seats} seats must be filled, but only {available} inspectors can be drawn",
                 field="panel",
                 hint="enrol inspectors, or wait until others are free",
             )
