@@ -66,8 +66,9 @@ access-matrix: setup ## check every route for every principal and object; the su
 bench: setup ## measure each figure next to its baseline; ONLY=name selects one
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
-load: setup ## measure what visitors notice while the portal is attacked (about three minutes)
+load: setup ## measure what visitors notice while the portal is attacked, and EPCIS queries on 200,000 batches
 	timeout 900 $(BIN)/python -m bench --only portal_load
+	timeout 900 $(BIN)/python tests/load/epcis_queries.py
 
 abi: setup ## regenerate chromatrace/ethereum/abi from the compiled contracts
 	$(BIN)/python scripts/export_abi.py

@@ -1,4 +1,4 @@
-"""What other visitors notice while a portal is attacked: slow clients, large bodies, image bombs, hostile queries.
+"""Pages of a visitor while a portal is attacked: slow clients, large bodies, image bombs, hostile queries.
 
 The portal runs as `chromatrace portal serve` with its default workers and without rate limits, on a chain with
 `CHROMATRACE_LOAD_BATCHES` batches. Attackers are separate processes on the same machine. A visitor opens a new

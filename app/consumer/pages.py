@@ -8,12 +8,14 @@ from contextlib import suppress
 from flask import Response, jsonify, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from app.api.epcis.public_claims import public_claims
 from app.client_network import client_network
 from app.consumer import resolver
 from app.context import batch_scopes, current_portal, current_snapshot, lookup_organisation, now_s, visible_scopes
 from app.errors import StorageFullError
 from app.links import document_path, page_path, public_uri, qr_path, raw_target, same_host
 from app.presenters.batch import BatchPresenter
+from app.presenters.claims import present_claim
 from app.presenters.status import UNKNOWN_BATCH
 from app.presenters.units import SerialMembership
 from app.responses import wants_json
@@ -78,9 +80,11 @@ def digital_link(rest: str) -> ResponseReturnValue:
     if request.method == "GET" and not invalid_serial:
         with suppress(StorageFullError):  # the page is more important than the count
             portal.scans.record(key, serial, client_network(request.remote_addr), now)
+    claims = public_claims(portal.database, current_snapshot(), key, serial)
     page = render_template(
         "consumer/batch.html",
         batch=batch,
+        claims=[present_claim(claim, lookup_organisation) for claim in claims],
         scans=portal.scans.summary(key, serial),
         many_codes=MANY_CODES,
         uri=public_uri(portal.config.base_url, key, serial),

@@ -42,7 +42,7 @@ from chromatrace.ethereum.signer import Signer
 T = TypeVar("T")
 
 _CHUNK = 300
-_SENDERS = 3
+_UNSENT_CHUNKS = 3
 _WINDOW = 2_400
 """Calls of one sender that may wait for a block at once: Anvil's automine stalls on pools of thousands, others drop."""
 _BATCH = 100
@@ -235,8 +235,12 @@ class Chain:
         sender = self._transaction_sender
         outcomes: list[Receipt | ContractError | int] = []
         # Three things overlap: one chunk is encoded, tried and signed; the chunks before it are broadcast; receipts of
-        # earlier ones are read, which makes room in the node's pool.
-        with ThreadPoolExecutor(1 + _SENDERS, "chromatrace-send") as pool:
+        # earlier ones are read, which makes room in the node's pool. One thread broadcasts, in the order of nonces:
+        # geth keeps 64 transactions of an account after a missing nonce and drops the rest without an error.
+        with (
+            ThreadPoolExecutor(1, "chromatrace-send") as senders,
+            ThreadPoolExecutor(1, "chromatrace-room") as watchers,
+        ):
             broadcasts: deque[Future[None]] = deque()
             room: Future[None] | None = None
             for start in range(0, len(calls), _CHUNK):
@@ -244,11 +248,11 @@ class Chain:
                 if room is not None:
                     room.result()
                 signed = self._sign_chunk(sender, chunk, outcomes)
-                while len(broadcasts) >= _SENDERS:
+                while len(broadcasts) >= _UNSENT_CHUNKS:
                     broadcasts.popleft().result()
-                broadcasts.append(pool.submit(self._broadcast, sender, signed, chunk.context.block))
+                broadcasts.append(senders.submit(self._broadcast, sender, signed, chunk.context.block))
                 if start + 2 * _CHUNK > _WINDOW:
-                    room = pool.submit(sender.wait_for_room, _WINDOW - _CHUNK, timeout_s)
+                    room = watchers.submit(sender.wait_for_room, _WINDOW - _CHUNK, timeout_s)
             for broadcast in broadcasts:
                 broadcast.result()
         sent = [outcome for outcome in outcomes if isinstance(outcome, int)]

@@ -101,10 +101,7 @@ class Vault:
         if hashlib.sha256(document).digest() != scope.digest:
             raise InvalidInput("the document does not have the digest of the record", field="digest")
         new, name = _sorted_readers(readers), manifest_name(scope)
-        by_identity = {reader.identity: reader for reader in new}
-        for reader in new:
-            if reader != by_identity[reader.identity]:
-                raise ReaderExistsError(reader.name, by_identity[reader.identity].fingerprint)
+        require_one_key_each(new)
         old = self._blobs.read(name)
         if old is not None:
             with contextlib.suppress(ContentCorruptError):  # replace it
@@ -282,6 +279,15 @@ class Vault:
         except ContentCorruptError:
             return False
         return True
+
+
+def require_one_key_each(readers: Iterable[Reader]) -> None:
+    """Raise `ReaderExistsError` if one identity has two keys."""
+    seen: dict[ReaderIdentity, Reader] = {}
+    for reader in readers:
+        other = seen.setdefault(reader.identity, reader)
+        if other.fingerprint != reader.fingerprint:
+            raise ReaderExistsError(reader.name, other.fingerprint)
 
 
 def _sorted_readers(readers: Iterable[Reader]) -> tuple[Reader, ...]:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,12 @@ import httpx
 import pytest
 from eth_account import Account
 
-from app import PortalSettings
+from app.store import PortalDatabase
+from app.store.rate_counts import SqlRateStorage
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from served_portal import offline_settings
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 ORIGIN = "https://trace.example"
@@ -132,27 +138,39 @@ class Site:
         return httpx.Client(base_url=f"http://127.0.0.1:{self._portal_port}", transport=transport, headers=headers)
 
 
-@pytest.fixture
-def site(settings, tmp_path):
+@pytest.fixture(scope="module")
+def running_site(tmp_path_factory):
     if NGINX is None:
         pytest.skip("nginx is not installed (apt-get install nginx)")
-    manifest = settings.manifest_path
-    manifest.write_text(manifest.read_text().replace('"chain_id": 31337', '"chain_id": 8453'))
-    values = {"data_folder": settings.data_folder, "rpc_url": settings.rpc_url, "manifest_path": manifest}
-    values |= {"production": True, "base_url": ORIGIN, "trusted_proxies": (PROXY,), "page_limit": "3 per hour"}
-    portal_port = _free_port()
-    folder = tmp_path / "nginx"
-    folder.mkdir()
-    settings_file = folder / "settings"
-    settings_file.write_bytes(pickle.dumps(PortalSettings(**values, port=portal_port, workers=2)))
-    portal = subprocess.Popen([sys.executable, "-c", PORTAL, settings_file], stdout=subprocess.PIPE, text=True)
+    folder, portal_port = tmp_path_factory.mktemp("portal"), _free_port()
+    settings = offline_settings(
+        folder,
+        chain_id=8453,
+        production=True,
+        base_url=ORIGIN,
+        trusted_proxies=(PROXY,),
+        page_limit="3 per hour",
+        port=portal_port,
+        workers=2,
+    )
+    (folder / "settings").write_bytes(pickle.dumps(settings))
+    portal = subprocess.Popen([sys.executable, "-c", PORTAL, folder / "settings"], stdout=subprocess.PIPE, text=True)
     assert portal.stdout.readline() == "listening\n"
     process, proxy_port = _start_nginx(folder, portal_port)
-    yield Site(portal_port, proxy_port)
+    with closing(PortalDatabase(settings.portal_database)) as database:
+        yield Site(portal_port, proxy_port), database
     for running in (process, portal):
         running.terminate()
-        running.communicate(timeout=60)
+        running.communicate(timeout=120)
     assert portal.returncode == 0
+
+
+@pytest.fixture
+def site(running_site):
+    """Return the site with new rate counters."""
+    site, database = running_site
+    SqlRateStorage("portal://", database=database).reset()
+    return site
 
 
 def statuses(client, count, **options):

@@ -40,7 +40,7 @@ from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
 from chromatrace.domain.serials import SerialRange
 
 GRANTED, NOT_GRANTED, PARTNERS, RIVALS, UNKNOWN = 31, 32, 33, 34, 39
-"""Product lines: of the maker, granted to the partner or not; of the partner; of the rival; of nobody."""
+"""Product lines: of the maker, granted to the partner or not; of the partner; of the rival; without a batch."""
 
 OWNERS = {GRANTED: MAKER, NOT_GRANTED: MAKER, PARTNERS: PARTNER, RIVALS: RIVAL}
 PUBLISHED = {GRANTED: Scope.PRODUCT, NOT_GRANTED: Scope.PRODUCT, PARTNERS: ALL_SCOPES, RIVALS: Scope.PRODUCT}
@@ -53,7 +53,7 @@ NONE = Role(0)
 
 @dataclass(frozen=True)
 class Principal:
-    """Who sends the request. `organisation` is None without rights; `roles` are those in force."""
+    """The sender of a request. `organisation` is None without rights; `roles` are those in force."""
 
     name: str
     organisation: int | None
@@ -318,7 +318,7 @@ class Matrix:
         client = self.app.test_client() if form.rule == ENDS_SESSION else self.clients[principal.name]
         answer = client.open(path, method=form.method, **options)
         status, location = answer.status_code, answer.headers.get("Location", "")
-        refused = status in (401, 403) or (status == 303 and location.startswith("/login?next="))
+        denied = status in (401, 403) or (status == 303 and location.startswith("/login?next="))
         outcome = f"{form.method} {path} as {principal.name}: {status} {location}".rstrip()
         if form.rule == STATE:
             return None if status in (200, 503) else outcome
@@ -336,10 +336,10 @@ class Matrix:
         elif isinstance(form.rule, Role):
             allowed = principal.has(form.rule)
         elif line == UNKNOWN:
-            return None if refused or status == 404 else outcome
+            return None if denied or status == 404 else outcome
         else:
             allowed = form.rule(principal, line)
             if not allowed:
-                return None if refused or status == 404 else f"{outcome}, expected a refusal"
-            return f"{outcome}, expected access" if refused or status == 404 else None
-        return None if allowed != refused else f"{outcome}, expected {'access' if allowed else 'a refusal'}"
+                return None if denied or status == 404 else f"{outcome}, expected an error"
+            return f"{outcome}, expected access" if denied or status == 404 else None
+        return None if allowed != denied else f"{outcome}, expected {'access' if allowed else 'an error'}"

@@ -1,4 +1,4 @@
-"""Every route has a rule, and every principal is allowed exactly what the rule says.
+"""Every route has a rule, and every principal is allowed exactly what its rule states.
 
 A sample runs in the suite; `make access-matrix` runs all cells.
 """

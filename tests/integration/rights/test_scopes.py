@@ -199,7 +199,7 @@ def test_a_page_of_events_is_filled_with_visible_ones(members, app, lots, publis
     """Events that are not visible neither shorten a page nor end the result."""
     publish(Scope(0), LINE)
     visitor, seen, query = app.test_client(), [], {"perPage": 1}
-    for _ in range(60):
+    for _ in range(1000):
         answer = visitor.get("/epcis/v2/events", query_string=query)
         page = answer.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
         seen += [event["eventID"] for event in page]
