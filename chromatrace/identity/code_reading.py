@@ -179,9 +179,6 @@ def main() -> None:
         result: dict[str, object] = {"texts": read_codes(sys.stdin.buffer.read())}
     except ScanError as error:
         result = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
-    except MemoryError:
-        message = "the picture takes too much time or memory to read"
-        result = {"error": ImageTooLargeError.__name__, "message": message, "hint": "send a smaller picture"}
     json.dump(result, sys.stdout)
 
 

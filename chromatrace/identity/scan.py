@@ -15,7 +15,6 @@ from chromatrace.identity.errors import (
     MultipleCodesError,
     NoCodeFoundError,
     NotADigitalLinkError,
-    NotAnImageError,
 )
 
 log = logging.getLogger(__name__)
@@ -74,10 +73,8 @@ def read_codes(photo: bytes) -> list[str]:
     try:
         reader = subprocess.run(_READER, input=photo, capture_output=True, timeout=_TIMEOUT_S, check=True)  # noqa: S603
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        # A negative status is the signal that ended the process, such as that of the processor time.
-        if isinstance(error, subprocess.CalledProcessError) and error.returncode > 0:
+        if error.stderr:  # an exception; the signal of the processor time writes nothing
             log.error("reading a photo failed: %s", error.stderr.decode(errors="replace"))
-            raise NotAnImageError("the picture cannot be read", field=_FIELD, hint="send another picture") from error
         raise ImageTooLargeError(
             "the picture takes too much time or memory to read", field=_FIELD, hint="send a smaller picture"
         ) from error
