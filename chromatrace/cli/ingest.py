@@ -11,7 +11,7 @@ import click
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
-from chromatrace.number_types import FiniteRange
+from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def ingest() -> None:
 @click.option("--step", help="Time between the rows of a table without times: 180s, 3min, 500ms.")
 @click.option("--delimiter", help="One of auto, space, tab, comma, semicolon, pipe. Default: auto.")
 @click.option("--encoding", help="Encoding of the text, such as cp1252. Default: found from the file.")
-@click.option("--skip-lines", type=click.IntRange(0), help="Lines before the table. Default: found from the file.")
+@click.option("--skip-lines", type=WholeRange(0), help="Lines before the table. Default: found from the file.")
 @click.option("--sheet", help="Name or number of the sheet of a workbook.")
 @click.option("--transposed", is_flag=True, help="Each line is a tag, each column a time.")
 @click.option("--layout", "shape", type=click.Choice(["wide", "long"]), help="long: the columns are tag, time, value.")
