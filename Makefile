@@ -20,7 +20,7 @@ sync = (test -x $(1)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(1)) &
 	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(1)/bin/python $(2)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-contracts test-python lint prose audit api-test bench load abi docs lock clean
+.PHONY: help setup demo test test-contracts test-python lint prose audit api-test access-matrix bench load abi docs lock outdated clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -60,11 +60,15 @@ audit: setup ## run Slither on the contracts, in an environment of its own
 api-test: setup ## send requests generated from the OpenAPI document to a real portal
 	CHROMATRACE_API_EXAMPLES=$${CHROMATRACE_API_EXAMPLES:-40} $(BIN)/pytest -s -n 0 tests/integration/portal/test_schema_driven.py
 
+access-matrix: setup ## check every route for every principal and object; the suite checks a sample
+	CHROMATRACE_ACCESS_MATRIX=all $(BIN)/pytest -q -n 0 tests/integration/rights/test_access_matrix.py
+
 bench: setup ## measure each figure next to its baseline; ONLY=name selects one
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
-load: setup ## measure what visitors notice while the portal is attacked (about three minutes)
+load: setup ## measure what visitors notice while the portal is attacked, and EPCIS queries on 200,000 batches
 	timeout 900 $(BIN)/python -m bench --only portal_load
+	timeout 900 $(BIN)/python tests/load/epcis_queries.py
 
 abi: setup ## regenerate chromatrace/ethereum/abi from the compiled contracts
 	$(BIN)/python scripts/export_abi.py
@@ -78,6 +82,13 @@ lock: $(UV) ## resolve each requirements*.in into a pinned and hashed .txt; refr
 			--universal --python-version 3.11 $(LOCK_OPTIONS) $$name -o $${name%.in}.txt || exit 1; \
 	done
 	npm install --package-lock-only --no-audit --no-fund --loglevel=error
+
+outdated: $(UV) ## list pinned packages that have newer releases
+	@for name in requirements*.in; do \
+		cp $${name%.in}.txt .setup/newest.txt; \
+		$(UV) pip compile --quiet --upgrade --no-header --universal --python-version 3.11 $$name -o .setup/newest.txt || exit 1; \
+		diff <(grep -oE '^[a-z0-9][^ ;]+==[^ ;]+' $${name%.in}.txt) <(grep -oE '^[a-z0-9][^ ;]+==[^ ;]+' .setup/newest.txt) | grep '^[<>]'; \
+	done; npm outdated || true
 
 clean: ## remove everything that was generated
 	rm -rf .venv .venv-* node_modules bench/eas/node_modules .solcx .setup build reports .chromatrace

@@ -179,13 +179,19 @@ def _authenticated_user() -> SessionUser | None:
 
 def visible_scopes(owner: int, gtin: Gtin) -> Scope:
     """Return the scopes of a product line that the visitor may see: published ones, and those of an operator."""
-    published = current_snapshot().published_scopes(owner, gtin, now_s())
-    if published == ALL_SCOPES:
-        return published
+    lines: dict[tuple[int, Gtin], Scope] = g.setdefault("visible_lines", {})
+    if (owner, gtin) not in lines:
+        published = current_snapshot().published_scopes(owner, gtin, now_s())
+        lines[owner, gtin] = published if published == ALL_SCOPES else published | _operator_scopes(owner, gtin)
+    return lines[owner, gtin]
+
+
+def _operator_scopes(owner: int, gtin: Gtin) -> Scope:
+    """Return the scopes that the operator of the request may read; none without one or without the chain."""
     try:
-        return published | readable_lines().scopes(owner, gtin)
+        return readable_lines().scopes(owner, gtin)
     except (LoginRequiredError, RightsRevokedError, RightsUnavailableError):
-        return published
+        return Scope(0)
 
 
 def batch_scopes(view: BatchView) -> Scope:

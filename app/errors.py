@@ -29,6 +29,7 @@ from chromatrace.domain.errors import (
     Unavailable,
 )
 from chromatrace.epcis.errors import QueryTooComplexError, QueryTooLargeError
+from chromatrace.records.errors import ReaderKeyFileError
 
 
 class LoginFailedError(NotAuthorised):
@@ -90,6 +91,7 @@ _STATUS: tuple[tuple[type[ChromaTraceError], int], ...] = (
     (NotAuthorised, 403),
     (NotFound, 404),
     (Conflict, 409),
+    (ReaderKeyFileError, 503),
     (InvalidInput, 400),
     (IntegrityError, 500),
     (Unavailable, 503),

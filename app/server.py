@@ -134,6 +134,10 @@ def _max_connections() -> int:
 class _Request(HTTPRequestParser):
     """Parses a request and stops at the limit of its route."""
 
+    adj: Adjustments
+    body_bytes_received: int
+    error: Any
+    expect_continue: bool
     limit = BodyLimit()
     too_large = False
     unread = False
@@ -202,6 +206,8 @@ class _Channel(HTTPChannel):
     """A connection."""
 
     task_class = _Task
+    close_when_flushed: bool
+    last_activity: float
     request: _Request | None
     in_admission = False
     _unread = False
@@ -302,7 +308,7 @@ class _Admission:
         environ[ADMISSION], environ["wsgi.input"] = True, io.BytesIO()
         started: list[tuple[str, list[tuple[str, str]]]] = []
         application: WSGIApplication = self._channel.server.application
-        chunks = application(environ, lambda status, headers, *_: started.append((status, headers)))  # type: ignore[arg-type, func-returns-value]
+        chunks = application(environ, lambda status, headers, *_: started.append((status, headers)))  # type: ignore[arg-type]
         body = b"".join(chunks)
         ((status, headers),) = started
         return status, [(name, value) for name, value in headers if name.lower() != "content-length"], body
@@ -334,13 +340,13 @@ class _Server(TcpWSGIServer):
         for channel in list(self.active_channels.values()):
             if channel.expired(now):
                 channel.will_close = True
-        incomplete = [channel for channel in self._open() if channel.request is not None]
-        uploads = [channel for channel in incomplete if not channel.running and not _admitted(channel)]
-        pending = sum(channel.request.body_bytes_received for channel in uploads)
-        while pending > MAX_PENDING_BYTES:
-            oldest = self._close_oldest(uploads)
-            uploads.remove(oldest)
-            pending -= oldest.request.body_bytes_received
+        uploads = {
+            channel: channel.request.body_bytes_received
+            for channel in self._open()
+            if channel.request is not None and not channel.running and not _admitted(channel)
+        }
+        while sum(uploads.values()) > MAX_PENDING_BYTES:
+            del uploads[self._close_oldest(uploads)]
 
     def _open(self) -> list[_Channel]:
         return [channel for channel in self.active_channels.values() if not channel.will_close]

@@ -203,7 +203,7 @@ class PortalSettings:
     @property
     def worker_count(self) -> int:
         """Number of worker processes."""
-        return self.workers or len(os.sched_getaffinity(0))
+        return self.workers or os.cpu_count() or 1
 
     @property
     def secure(self) -> bool:

@@ -119,6 +119,7 @@ class _Gunicorn(BaseApplication):
 class _PortalWorker(Worker):
     """One worker process."""
 
+    alive: bool
     server: HttpServer | None = None
 
     def init_signals(self) -> None:

@@ -1,4 +1,4 @@
-"""What other visitors notice while a portal is attacked: slow clients, large bodies, image bombs, hostile queries.
+"""Pages of a visitor while a portal is attacked: slow clients, large bodies, image bombs, hostile queries.
 
 The portal runs as `chromatrace portal serve` with its default workers and without rate limits, on a chain with
 `CHROMATRACE_LOAD_BATCHES` batches. Attackers are separate processes on the same machine. A visitor opens a new
@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -44,6 +45,7 @@ TARGET_S = 2.0
 PAGE = "/01/09521234543213/10/L000007"
 NO_LIMITS = [f"--{name}-limit=1000000 per minute" for name in ("page", "api", "scan", "login")]
 MEBIBYTE = 1024**2
+_PREPARATION_S = 120.0
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
@@ -59,24 +61,25 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
     return figures
 
 
-def idle_connections(url: str) -> None:
+def idle_connections(url: str, ready: Event) -> None:
     """Open 1,000 connections and send nothing."""
     connections = [_connect(url) for _ in range(1_000)]
+    ready.set()
     while connections:
         time.sleep(1)
 
 
-def slow_headers(url: str) -> None:
+def slow_headers(url: str, ready: Event) -> None:
     """Keep 500 connections with half a header, and send another byte in each every 5 s."""
-    _trickle(url, b"GET / HTTP/1.1\r\nHost: portal\r\nX-Padding: ", 500)
+    _trickle(url, b"GET / HTTP/1.1\r\nHost: portal\r\nX-Padding: ", 500, ready)
 
 
-def slow_bodies(url: str) -> None:
+def slow_bodies(url: str, ready: Event) -> None:
     """Keep 500 connections with a part of a login form, and send another byte in each every 5 s."""
-    _trickle(url, b"POST /login HTTP/1.1\r\nHost: portal\r\nContent-Length: 60000\r\n\r\nname=", 500)
+    _trickle(url, b"POST /login HTTP/1.1\r\nHost: portal\r\nContent-Length: 60000\r\n\r\nname=", 500, ready)
 
 
-def large_bodies(url: str) -> None:
+def large_bodies(url: str, ready: Event) -> None:
     """Send bodies of 400 MiB, declared and chunked, from eight threads."""
 
     def send(number: int) -> None:
@@ -90,10 +93,11 @@ def large_bodies(url: str) -> None:
                 for _ in range(400 * 16):
                     connection.sendall(framed)
 
+    ready.set()
     _in_threads(send, 8)
 
 
-def image_bombs(url: str) -> None:
+def image_bombs(url: str, ready: Event) -> None:
     """Upload a JPEG of noise with 49 megapixels and a PNG with 400 megapixels from eight threads."""
     noise, flat = io.BytesIO(), io.BytesIO()
     random = np.random.default_rng(1)
@@ -104,12 +108,14 @@ def image_bombs(url: str) -> None:
     def send(number: int) -> None:
         while True:
             with contextlib.suppress(OSError, HTTPException):
-                _upload(url, photos[number % 2])
+                if (status := _upload(url, photos[number % 2])) not in (413, 422, 503):
+                    print(f"a photo got {status}", file=sys.stderr)
 
+    ready.set()
     _in_threads(send, 8)
 
 
-def hostile_queries(url: str) -> None:
+def hostile_queries(url: str, ready: Event) -> None:
     """Repeat EPCIS queries that match nothing, or everything, from eight threads."""
     queries = ("EQ_bizStep=xyz", "MATCH_anyEPC=urn:epc:idpat:sgtin:*.*.*&perPage=1000", "EQ_disposition=stolen")
 
@@ -118,10 +124,11 @@ def hostile_queries(url: str) -> None:
         while True:
             _status(f"{url}/epcis/v2/events?{query}")
 
+    ready.set()
     _in_threads(send, 8)
 
 
-ATTACKS: dict[str, Callable[[str], None]] = {
+ATTACKS: dict[str, Callable[[str, Event], None]] = {
     "1,000 idle connections": idle_connections,
     "500 slow headers": slow_headers,
     "500 slow bodies": slow_bodies,
@@ -140,11 +147,13 @@ def _throughput(url: str) -> Figure:
     return Figure("portal: pages of a lot, eight visitors", count / SECONDS, "1/s", "higher")
 
 
-def _measure(name: str, attack: Callable[[str], None], url: str, process_id: int) -> list[Figure]:
+def _measure(name: str, attack: Callable[[str, Event], None], url: str, process_id: int) -> list[Figure]:
     spawn = multiprocessing.get_context("spawn")
-    attacker = spawn.Process(target=attack, args=(url,), daemon=True)
+    ready = spawn.Event()
+    attacker = spawn.Process(target=attack, args=(url, ready), daemon=True)
     attacker.start()
-    time.sleep(2)
+    if not ready.wait(_PREPARATION_S):
+        raise RuntimeError(f"the attack with {name} did not start within {_PREPARATION_S:.0f} s")
     stored: list[int] = []
     stop = threading.Event()
     watch = threading.Thread(target=_watch_files, args=(process_id, stored, stop))
@@ -200,12 +209,13 @@ def _connect(url: str) -> socket.socket:
     return socket.create_connection((parts.hostname or "", parts.port or 80), timeout=60)
 
 
-def _trickle(url: str, start: bytes, count: int) -> None:
+def _trickle(url: str, start: bytes, count: int, ready: Event) -> None:
     connections: list[socket.socket] = []
     while True:
         while len(connections) < count:
             connections.append(_connect(url))
             connections[-1].sendall(start)
+        ready.set()
         time.sleep(5)
         for connection in list(connections):
             try:
@@ -214,7 +224,8 @@ def _trickle(url: str, start: bytes, count: int) -> None:
                 connections.remove(connection)
 
 
-def _upload(url: str, photo: bytes) -> None:
+def _upload(url: str, photo: bytes) -> int:
+    """Upload a photo with the form of the page and return the status."""
     with urllib.request.urlopen(f"{url}/scan", timeout=60) as page:
         cookie = str(page.headers["Set-Cookie"]).partition(";")[0]
         found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page.read().decode())
@@ -226,8 +237,9 @@ def _upload(url: str, photo: bytes) -> None:
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=120)
     headers = {"Content-Type": "multipart/form-data; boundary=b", "Cookie": cookie, "Referer": f"{url}/scan"}
     connection.request("POST", "/scan", body, headers)
-    connection.getresponse().read()
+    status = connection.getresponse().status
     connection.close()
+    return status
 
 
 def _status(url: str) -> int:

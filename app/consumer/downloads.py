@@ -8,6 +8,7 @@ from flask import Response
 
 from app.context import current_portal, current_snapshot, require_visible
 from app.links import public_uri, raw_target
+from app.presenters.documents import DocumentCheck
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 from chromatrace.domain.rights import Scope, Stage
@@ -32,21 +33,24 @@ def qr_image(gtin: str, rest: str) -> Response:
 def document(gtin: str, rest: str) -> Response:
     """Return the bytes of a document whose SHA-256 is on the chain.
 
-    The last path segment is `content`, or `first` or `final` for the inspection evidence in force.
+    The last path segment is `content`, or `first` or `final` for the inspection evidence in force. Digests are public,
+    and a batch can be registered with the digest of any document, so only a document about the batch is returned.
     """
     _, lot, name = (*_segments("/documents/"), "", "")[:3]
-    snapshot, documents = current_snapshot(), current_portal().batches.documents
+    snapshot, batches = current_snapshot(), current_portal().batches
     view = snapshot.batch_by_key(BatchKey(Gtin(gtin), Lot(lot)))
-    digest = view.content_digest if view is not None and name == "content" else None
+    inspection = None
     if view is not None and name in _STAGES:
-        in_force = (inspection for inspection in snapshot.inspections(view.batch_id) if not inspection.superseded)
-        digest = next((inspection.evidence for inspection in in_force if inspection.stage is _STAGES[name]), None)
-    if digest is None:
+        in_force = (item for item in snapshot.inspections(view.batch_id) if not item.superseded)
+        inspection = next((item for item in in_force if item.stage is _STAGES[name]), None)
+    if view is None or (name != "content" and inspection is None):
         raise NotFound("no such document is recorded on the chain", field="path", hint="use content, first or final")
-    assert view is not None
     require_visible(view.producer, view.gtin, Scope.DOCUMENTS | (Scope.PRODUCT if name == "content" else Scope.QUALITY))
-    headers = {"Content-Disposition": f'inline; filename="{digest.hex()}.json"'}
-    return Response(documents.get(digest), mimetype="application/json", headers=headers)
+    document = batches.content(view) if inspection is None else batches.evidence(view, inspection)
+    if document.check in (DocumentCheck.WRONG_SUBJECT, DocumentCheck.UNREADABLE, DocumentCheck.MISSING):
+        raise NotFound("the portal has no document about this batch with the digest on the chain", field="path")
+    headers = {"Content-Disposition": f'inline; filename="{document.digest.hex()}.json"'}
+    return Response(batches.documents.get(document.digest), mimetype="application/json", headers=headers)
 
 
 def _segments(prefix: str) -> list[str]:

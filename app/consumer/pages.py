@@ -8,17 +8,20 @@ from contextlib import suppress
 from flask import Response, jsonify, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from app.api.epcis.public_claims import public_claims
 from app.client_network import client_network
 from app.consumer import resolver
-from app.context import current_portal, current_snapshot, now_s, visible_scopes
+from app.context import batch_scopes, current_portal, current_snapshot, lookup_organisation, now_s, visible_scopes
 from app.errors import StorageFullError
 from app.links import document_path, page_path, public_uri, qr_path, raw_target, same_host
 from app.presenters.batch import BatchPresenter
+from app.presenters.claims import present_claim
 from app.presenters.status import UNKNOWN_BATCH
 from app.presenters.units import SerialMembership
 from app.responses import wants_json
 from app.store.scans import MANY_CODES
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
+from chromatrace.domain.rights import Scope
 from chromatrace.identity.digital_link import DigitalLink, read_code
 from chromatrace.identity.errors import DigitalLinkError
 from chromatrace.identity.resolver import link_header
@@ -77,9 +80,11 @@ def digital_link(rest: str) -> ResponseReturnValue:
     if request.method == "GET" and not invalid_serial:
         with suppress(StorageFullError):  # the page is more important than the count
             portal.scans.record(key, serial, client_network(request.remote_addr), now)
+    claims = public_claims(portal.database, current_snapshot(), key, serial)
     page = render_template(
         "consumer/batch.html",
         batch=batch,
+        claims=[present_claim(claim, lookup_organisation) for claim in claims],
         scans=portal.scans.summary(key, serial),
         many_codes=MANY_CODES,
         uri=public_uri(portal.config.base_url, key, serial),
@@ -99,16 +104,35 @@ def _product(link: DigitalLink) -> ResponseReturnValue:
     gtin = link.gtin
     assert gtin is not None
     portal = current_portal()
-    lots = [str(view.lot) for view in current_snapshot().batches(gtin=gtin, limit=resolver.MAX_LOTS)]
+    lots = _visible_lots(gtin)
     links = resolver.resolve(link, "", lambda item: resolver.product_targets(item, lots))
     if links is not None:
         return links
     if wants_json():
-        return jsonify({"gtin": str(gtin)})
-    response = make_response(render_template("consumer/product.html", gtin=gtin))
+        return jsonify({"gtin": str(gtin), "producers": list(lots)})
+    response = make_response(render_template("consumer/product.html", gtin=gtin, producers=list(lots)))
     if lots:
         response.headers["Link"] = link_header(DigitalLink(portal.config.base_url, link.path))
     return response
+
+
+def _visible_lots(gtin: Gtin) -> dict[str, list[str]]:
+    """Return the newest lots of a product by producer, the first organisation that registered one first.
+
+    Other organisations can register lots of the same product, so each producer is named.
+    """
+    snapshot = current_snapshot()
+    first = snapshot.first_producer(gtin)
+    if first is None:
+        return {}
+    newest = snapshot.batches(gtin=gtin, limit=resolver.MAX_LOTS)
+    lots: dict[str, list[str]] = {}
+    for view in (*snapshot.batches(producer=first, gtin=gtin, limit=resolver.MAX_LOTS), *newest):
+        if Scope.PRODUCT in batch_scopes(view):
+            named = lots.setdefault(lookup_organisation(view.producer).name, [])
+            if str(view.lot) not in named:
+                named.append(str(view.lot))
+    return lots
 
 
 def batch_json(key: BatchKey, serial: Serial | None, batch: BatchPresenter | None) -> ResponseReturnValue:

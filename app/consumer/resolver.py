@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 from flask import Response, jsonify, redirect, request
@@ -70,15 +70,19 @@ def item_targets(item: DigitalLink) -> tuple[LinkTarget, ...]:
     )
 
 
-def product_targets(item: DigitalLink, lots: Sequence[str]) -> tuple[LinkTarget, ...]:
-    """Return the links of a product with these lots; none without lots."""
+def product_targets(item: DigitalLink, lots: Mapping[str, Sequence[str]]) -> tuple[LinkTarget, ...]:
+    """Return the links of a product with the lots of each producer, by name; none without lots."""
     if not lots:
         return ()
-    epcs = [f"{item.uri}/10/{quote(lot, safe='')}" for lot in lots]
-    return (
-        LinkTarget(LinkType.PIP, item.uri, "Product"),
-        _events(item, epcs, f"EPCIS 2.0 events of the newest {MAX_LOTS} lots"),
-    )
+    events = [
+        _events(
+            item,
+            [f"{item.uri}/10/{quote(lot, safe='')}" for lot in own],
+            f"EPCIS 2.0 events of the newest {MAX_LOTS} lots of {producer}",
+        )
+        for producer, own in lots.items()
+    ]
+    return (LinkTarget(LinkType.PIP, item.uri, "Product"), *events)
 
 
 def _events(item: DigitalLink, epcs: Sequence[str], title: str) -> LinkTarget:

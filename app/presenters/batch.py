@@ -13,14 +13,14 @@ from app.presenters.organisations import OrganisationSummary, ResponsibleOrganis
 from app.presenters.reading_window import ReadingsSource, present_window
 from app.presenters.route import RoutePresenter, RouteState, present_route
 from app.presenters.status import BatchStatus, ProgressStage, batch_progress, batch_status
-from app.presenters.timeline import OrganisationLookup, TimelineEntry, batch_timeline
+from app.presenters.timeline import ROUTE_EVENTS, OrganisationLookup, TimelineEntry, batch_timeline
 from app.presenters.units import UnitPresenter, present_unit
 from chromatrace.documents.content import BatchContent, InspectionEvidence, SuppliedMaterial
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey, Gtin, Serial
 from chromatrace.domain.rights import BatchState, Scope, Stage, scope_of_event
 from chromatrace.index import Snapshot
-from chromatrace.index.views import BatchView, HeadView, InspectionView
+from chromatrace.index.views import BatchView, EventView, HeadView, InspectionView
 
 VisibleScopes = Callable[[int, Gtin], Scope]
 """The scopes of an organisation's product line that the reader may see."""
@@ -177,7 +177,7 @@ class BatchLoader:
         Return None if the batch is not registered.
         """
         view = snapshot.batch_by_key(key)
-        return self._present(snapshot, view, serial, now, visible(view.producer, view.gtin)) if view else None
+        return self._present(snapshot, view, serial, now, visible) if view else None
 
     def content(self, view: BatchView) -> CheckedDocument[BatchContent]:
         """Check the batch's content document against its digest on the chain."""
@@ -185,9 +185,20 @@ class BatchLoader:
             self.documents, view.content_digest, BatchContent.from_bytes, lambda content: content.key == view.key
         )
 
+    def evidence(self, batch: BatchView, inspection: InspectionView) -> CheckedDocument[InspectionEvidence]:
+        """Check the evidence of an inspection of the batch against its digest on the chain."""
+        return check_document(
+            self.documents,
+            inspection.evidence,
+            InspectionEvidence.from_bytes,
+            lambda evidence: evidence.key == batch.key and evidence.stage is inspection.stage,
+        )
+
     def _present(
-        self, snapshot: Snapshot, view: BatchView, serial: Serial | None, now: int, scopes: Scope
+        self, snapshot: Snapshot, view: BatchView, serial: Serial | None, now: int, visible: VisibleScopes
     ) -> BatchPresenter:
+        scopes = visible(view.producer, view.gtin)
+
         @cache
         def lookup(number: int) -> OrganisationSummary:
             return organisation_summary(number, snapshot.organisation(number), now)
@@ -212,11 +223,18 @@ class BatchLoader:
             inspections=tuple(in_force),
             superseded=tuple(item for item in inspections if item.view.superseded),
             route=route,
-            timeline=batch_timeline(events, anchors.values(), lookup, route.view if route else None),
+            timeline=batch_timeline(
+                events,
+                anchors.values(),
+                lookup,
+                route.view if route else None,
+                _designers(snapshot, view, events),
+                view.producer,
+            ),
             producer=lookup(view.producer),
             custodian=custodian,
             responsible_organisations=_responsible(lookup(view.producer), custodian, in_force, route),
-            input_batches=_inputs(snapshot, view, lookup) if Scope.PRODUCT in scopes else (),
+            input_batches=_inputs(snapshot, view, lookup, visible) if Scope.PRODUCT in scopes else (),
             unit=present_unit(serial, view.serial_root, content) if serial else None,
             head=snapshot.head(),
         )
@@ -247,12 +265,7 @@ class BatchLoader:
         decision_of: Callable[[bytes], RoundDecision | None],
         scopes: Scope,
     ) -> InspectionPresenter:
-        document = check_document(
-            self.documents,
-            view.evidence,
-            InspectionEvidence.from_bytes,
-            lambda evidence: evidence.key == batch.key and evidence.stage is view.stage,
-        )
+        document = self.evidence(batch, view)
         readings = document.value.readings if document.value and Scope.PROCESS in scopes else None
         window = present_window(readings, snapshot, self._readings, self._plot_tags, now) if readings else None
         return InspectionPresenter(
@@ -260,9 +273,23 @@ class BatchLoader:
         )
 
 
-def _inputs(snapshot: Snapshot, view: BatchView, lookup: OrganisationLookup) -> tuple[InputBatch, ...]:
+def _designers(snapshot: Snapshot, view: BatchView, events: Iterable[EventView]) -> dict[bytes, int]:
+    """Return the organisations of the routes, other than the batch's own, that events are about."""
+    routes = {event.args["route"] for event in events if event.name in ROUTE_EVENTS} - {view.route}
+    designs = [design for route in routes if (design := snapshot.route(route)) is not None]
+    return {design.id: design.organisation for design in designs}
+
+
+def _inputs(
+    snapshot: Snapshot, view: BatchView, lookup: OrganisationLookup, visible: VisibleScopes
+) -> tuple[InputBatch, ...]:
+    """Return the inputs whose own product line the reader may see."""
     inputs = snapshot.batches_by_id([batch_input.batch for batch_input in snapshot.inputs_of(view.batch_id)])
-    return tuple(InputBatch(batch, lookup(batch.producer)) for batch in inputs.values())
+    return tuple(
+        InputBatch(batch, lookup(batch.producer))
+        for batch in inputs.values()
+        if Scope.PRODUCT in visible(batch.producer, batch.gtin)
+    )
 
 
 def _responsible(

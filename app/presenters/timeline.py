@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.presenters.organisations import OrganisationSummary
@@ -15,6 +15,8 @@ OrganisationLookup = Callable[[int], OrganisationSummary]
 Description = tuple[str, str, StatusTone]
 """Title, detail and tone of a timeline entry."""
 
+ROUTE_EVENTS = ("RouteProven", "RouteRecordedUnverified")
+
 _REPLACED_BY = {
     "VerdictApplied": "InspectionRecorded",
     "CustodyTransferred": "CustodyAccepted",
@@ -25,7 +27,10 @@ _REPLACED_BY = {
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One recorded event and its position on the chain. `block_time` is in Unix seconds."""
+    """One recorded event and its position on the chain. `block_time` is in Unix seconds.
+
+    unrelated  whether another organisation than the producer recorded it about a route of its own
+    """
 
     title: str
     detail: str
@@ -37,6 +42,7 @@ class TimelineEntry:
     block_hash: bytes
     tx: bytes
     log_index: int
+    unrelated: bool = False
 
     @property
     def tx_hash(self) -> str:
@@ -55,6 +61,7 @@ class TimelineEntry:
             "block_hash": f"0x{self.block_hash.hex()}",
             "tx_hash": self.tx_hash,
             "log_index": self.log_index,
+            "unrelated": self.unrelated,
         }
 
 
@@ -63,15 +70,22 @@ def batch_timeline(
     anchors: Iterable[tuple[AnchorView, OrganisationSummary]],
     lookup: OrganisationLookup,
     route: RouteView | None = None,
+    designers: Mapping[bytes, int] | None = None,
+    producer: int | None = None,
 ) -> tuple[TimelineEntry, ...]:
-    """Return the batch's events and the anchors of its readings in chain order.
+    """Return the batch's events and the anchors of its readings in chain order, those of unrelated organisations last.
 
-    `route` is the route that the batch was registered with. A proof of another route is labelled as such.
+    route      the route that the batch was registered with; a proof of another route is labelled as such
+    designers  organisations of the other routes with proofs about the batch: anyone can record such a proof
     """
+    designers = designers or {}
     listed = list(events)
     present = {(event.tx_hash, event.name) for event in listed}
     entries = [
-        _entry(event, _describe(event, lookup, route), event.contract, event.name)
+        replace(
+            _entry(event, _describe(event, lookup, route, designers), event.contract, event.name),
+            unrelated=_designer(event, designers) not in (None, producer),
+        )
         for event in listed
         if (event.tx_hash, _REPLACED_BY.get(event.name, "")) not in present
     ]
@@ -79,7 +93,7 @@ def batch_timeline(
         detail = f"{organisation.name} anchored its first {anchor.size:,} machine readings."
         description = "Readings anchored", detail, StatusTone.CLEAR
         entries.append(_entry(anchor.anchored, description, "ProcessLedger", "LogAnchored"))
-    return tuple(sorted(entries, key=lambda entry: (entry.block_number, entry.log_index)))
+    return tuple(sorted(entries, key=lambda entry: (entry.unrelated, entry.block_number, entry.log_index)))
 
 
 def _entry(event_ref: EventRef, description: Description, contract: str, event: str) -> TimelineEntry:
@@ -98,10 +112,18 @@ def _entry(event_ref: EventRef, description: Description, contract: str, event: 
     )
 
 
-def _describe(event: EventView, lookup: OrganisationLookup, route: RouteView | None) -> Description:
+def _designer(event: EventView, designers: Mapping[bytes, int]) -> int | None:
+    """Return the organisation of another route that an event is about; None for every other event."""
+    return designers.get(event.args["route"]) if event.name in ROUTE_EVENTS else None
+
+
+def _describe(
+    event: EventView, lookup: OrganisationLookup, route: RouteView | None, designers: Mapping[bytes, int]
+) -> Description:
     """Describe an event. An event without a description is shown by its name, never omitted."""
-    if event.name in ("RouteProven", "RouteRecordedUnverified"):
-        return _route(event, route)
+    if event.name in ROUTE_EVENTS:
+        designer = _designer(event, designers)
+        return _route(event, route, None if designer is None else lookup(designer).name)
     describe = _DESCRIPTIONS.get(event.name)
     return describe(dict(event.args), lookup) if describe else (event.name, "", StatusTone.CLEAR)
 
@@ -147,9 +169,10 @@ def _released(args: dict[str, Any], _lookup: OrganisationLookup) -> Description:
     return "Released", detail, StatusTone.CLEAR
 
 
-def _route(event: EventView, route: RouteView | None) -> Description:
+def _route(event: EventView, route: RouteView | None, designer: str | None) -> Description:
     if route is None or event.args["route"] != route.id:
-        detail = "A signature for a route that the batch was not registered with."
+        whose = f" of {designer}" if designer else ""
+        detail = f"A signature for a route{whose} that the batch was not registered with."
         return "Another route", detail, StatusTone.CAUTION
     if event.name == "RouteRecordedUnverified":
         detail = "This chain cannot verify the stations' signature."

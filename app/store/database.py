@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.errors import StorageFullError, StorageUnavailableError
 from app.store.models import PortalBase
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.storage.postgresql import postgresql_engine
 from chromatrace.storage.private import private_database
 
 _SCHEMA_LOCK = 0x63_74_70_6F_72_74_61_6C
 """PostgreSQL advisory lock ("ctportal"): `CREATE TABLE IF NOT EXISTS` fails if two connections run it at once."""
 
 _READ_ONLY = "portal_read_only"
-_CONNECT_S = 5
 _MAX_CONNECTIONS = 64
 """Connections beyond the pool: as many as a worker has threads (`PortalSettings.threads`)."""
 _WRITE_ERRORS = {
@@ -96,10 +96,7 @@ def _engine(url: str) -> Engine:
     except ArgumentError as error:
         raise InvalidInput(f"{url!r} is not a valid database URL", field="database_url") from error
     if parsed.get_backend_name() == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-        if "connect_timeout" not in parsed.query:
-            parsed = parsed.update_query_dict({"connect_timeout": str(_CONNECT_S)})
-        return create_engine(parsed, pool_pre_ping=True, max_overflow=_MAX_CONNECTIONS)
+        return postgresql_engine(parsed, max_overflow=_MAX_CONNECTIONS)
     if parsed.get_backend_name() != "sqlite":
         raise InvalidInput(
             f"unsupported database {parsed.get_backend_name()!r}", field="database_url", hint="use SQLite or PostgreSQL"

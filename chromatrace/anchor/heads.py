@@ -62,6 +62,9 @@ class Publisher(Protocol):
         must then have no effect. Raises `Unavailable` if the caller should retry later.
         """
 
+    def anchored_size(self, channel: str) -> int:
+        """Return the size of the channel's newest head on the chain; 0 if there is none."""
+
 
 class IndexedReading(Protocol):
     """A reading with its index in the channel, from 0."""

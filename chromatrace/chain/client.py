@@ -42,7 +42,7 @@ from chromatrace.ethereum.signer import Signer
 T = TypeVar("T")
 
 _CHUNK = 300
-_SENDERS = 3
+_UNSENT_CHUNKS = 3
 _WINDOW = 2_400
 """Calls of one sender that may wait for a block at once: Anvil's automine stalls on pools of thousands, others drop."""
 _BATCH = 100
@@ -191,10 +191,17 @@ class Chain:
         `ChainUnavailableError` (nothing was stored), `InclusionTimeoutError` (signed and stored; it is sent again
         later), `WrongDeploymentError`, `InsufficientFundsError`, `OutboxFullError`, `IdempotencyKeyError`.
         """
+        return self._submit(self._draft(call), wait=wait, timeout_s=timeout_s)
+
+    def transfer(self, recipient: str, value_wei: int, *, timeout_s: float | None = None) -> Receipt:
+        """Send currency and return when a block includes the transfer. Raises as `submit`."""
+        draft = Draft(bytes.fromhex(recipient[2:]), b"", "transfer", value_wei=value_wei)
+        return self._submit(draft, wait=True, timeout_s=timeout_s)
+
+    def _submit(self, draft: Draft, *, wait: bool, timeout_s: float | None) -> Receipt:
         sender, outbox = self._transaction_sender, self._outbox
-        draft = self._draft(call)
         context = sender.fee_context()
-        known = outbox.by_key(call.key) if call.key is not None else None
+        known = outbox.by_key(draft.key) if draft.key is not None else None
         if known is None or known.state is CallState.FAILED:
             (limit,), context = sender.needed_gas([draft], context, timeout_s)
             if isinstance(limit, ContractError):
@@ -228,8 +235,12 @@ class Chain:
         sender = self._transaction_sender
         outcomes: list[Receipt | ContractError | int] = []
         # Three things overlap: one chunk is encoded, tried and signed; the chunks before it are broadcast; receipts of
-        # earlier ones are read, which makes room in the node's pool.
-        with ThreadPoolExecutor(1 + _SENDERS, "chromatrace-send") as pool:
+        # earlier ones are read, which makes room in the node's pool. One thread broadcasts, in the order of nonces:
+        # geth keeps 64 transactions of an account after a missing nonce and drops the rest without an error.
+        with (
+            ThreadPoolExecutor(1, "chromatrace-send") as senders,
+            ThreadPoolExecutor(1, "chromatrace-room") as watchers,
+        ):
             broadcasts: deque[Future[None]] = deque()
             room: Future[None] | None = None
             for start in range(0, len(calls), _CHUNK):
@@ -237,11 +248,11 @@ class Chain:
                 if room is not None:
                     room.result()
                 signed = self._sign_chunk(sender, chunk, outcomes)
-                while len(broadcasts) >= _SENDERS:
+                while len(broadcasts) >= _UNSENT_CHUNKS:
                     broadcasts.popleft().result()
-                broadcasts.append(pool.submit(self._broadcast, sender, signed, chunk.context.block))
+                broadcasts.append(senders.submit(self._broadcast, sender, signed, chunk.context.block))
                 if start + 2 * _CHUNK > _WINDOW:
-                    room = pool.submit(sender.wait_for_room, _WINDOW - _CHUNK, timeout_s)
+                    room = watchers.submit(sender.wait_for_room, _WINDOW - _CHUNK, timeout_s)
             for broadcast in broadcasts:
                 broadcast.result()
         sent = [outcome for outcome in outcomes if isinstance(outcome, int)]

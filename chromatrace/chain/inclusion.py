@@ -26,7 +26,7 @@ def by_events(
     Return nothing if there are few attempts, they were sent too many blocks ago, or the node rejects the request. The
     caller then reads their receipts, as it does for calls that failed or emitted nothing.
     """
-    if len(attempts) < _MIN_ATTEMPTS:
+    if len(attempts) < _MIN_ATTEMPTS or not contracts:
         return []
     first = min(newest if attempt.sent_block is None else attempt.sent_block for attempt in attempts)
     if newest - first > _MAX_BLOCKS:

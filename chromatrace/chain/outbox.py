@@ -61,7 +61,8 @@ CREATE TABLE IF NOT EXISTS calls (
     gas_used INTEGER,
     error TEXT,
     revert BLOB,
-    superseded INTEGER NOT NULL DEFAULT 0
+    superseded INTEGER NOT NULL DEFAULT 0,
+    value_wei TEXT NOT NULL DEFAULT '0'
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS calls_nonce ON calls (sender, nonce) WHERE nonce IS NOT NULL;
 CREATE INDEX IF NOT EXISTS calls_block ON calls (block_number);
@@ -83,11 +84,12 @@ CREATE INDEX IF NOT EXISTS attempts_call ON attempts (call);
 """
 _COLUMNS = (
     "id, key, label, sender, recipient, data, gas, nonce, state, tx_hash, block_number, block_hash, gas_used, "
-    "error, revert"
+    "error, revert, value_wei"
 )
 _SIGNED_AGAIN = (
     "state = 'signed', block_number = NULL, block_hash = NULL, gas_used = NULL, error = NULL, revert = NULL, "
     "label = iif(superseded, 'gap filler', label), data = iif(superseded, x'', data), "
+    "value_wei = iif(superseded, '0', value_wei), "
     "recipient = iif(superseded, ?, recipient)"
 )
 """Changes of a call that the chain lost. If its key belongs to a later call, only its nonce is used again."""
@@ -349,14 +351,24 @@ class Outbox(Closing):
                     field="outbox",
                     hint="check that the chain produces blocks and that the fee ceiling is high enough",
                 )
-            entry = OutboxEntry(last_id, draft.key, draft.label, sender, draft.recipient, draft.data, draft.gas)
-            rows.append((entry.id, entry.key, entry.label, sender, entry.recipient, entry.data, entry.gas, now))
+            entry = OutboxEntry(
+                last_id,
+                draft.key,
+                draft.label,
+                sender,
+                draft.recipient,
+                draft.data,
+                draft.gas,
+                value_wei=draft.value_wei,
+            )
+            stored = (entry.recipient, entry.data, entry.gas, str(entry.value_wei))
+            rows.append((entry.id, entry.key, entry.label, sender, *stored, now))
             entries.append(entry)
             if draft.key is not None:
                 new[draft.key] = entry
         self._db.executemany(
-            "INSERT INTO calls (id, key, label, sender, recipient, data, gas, state, queued_ns) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?)",
+            "INSERT INTO calls (id, key, label, sender, recipient, data, gas, value_wei, state, queued_ns) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)",
             rows,
         )
         return entries
@@ -367,7 +379,8 @@ class Outbox(Closing):
         entry = new.get(draft.key) or self.by_key(draft.key)
         if entry is None:
             return None
-        if (entry.sender, entry.recipient, entry.data) != (sender, draft.recipient, draft.data):
+        stored = (entry.sender, entry.recipient, entry.data, entry.value_wei)
+        if stored != (sender, draft.recipient, draft.data, draft.value_wei):
             raise IdempotencyKeyError(
                 f"key {draft.key!r} belongs to another call ({entry.label})",
                 field="key",
@@ -513,7 +526,7 @@ class Outbox(Closing):
 
 def _entry(row: tuple[object, ...]) -> OutboxEntry:
     values = list(row)
-    values[8] = CallState(str(values[8]))
+    values[8], values[15] = CallState(str(values[8])), int(str(values[15]))
     return OutboxEntry(*values)  # type: ignore[arg-type]
 
 

@@ -26,6 +26,7 @@ class Draft:
     label: str
     key: str | None = None
     gas: int | None = None
+    value_wei: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class OutboxEntry:
     gas_used: int | None = None
     error: str | None = None
     revert: bytes | None = None
+    value_wei: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ def needed_gas(
 
 def _request(sender: str, call: Draft | OutboxEntry, cap: int) -> tuple[str, list[object]]:
     fields = {"from": sender, "to": "0x" + call.recipient.hex(), "data": "0x" + call.data.hex()}
+    if call.value_wei:
+        fields["value"] = hex(call.value_wei)
     if call.gas is None:
         return "eth_estimateGas", [{**fields, "gas": hex(cap)}]
     return "eth_call", [{**fields, "gas": hex(call.gas)}, "latest"]
@@ -80,5 +82,5 @@ def insufficient_funds(
         hint = f"run `chromatrace key fund {sender}`"
     else:
         chain = "" if chain_id is None else f" of chain {chain_id}"
-        hint = f"send {sender} enough currency{chain} for gas"
+        hint = f"send it enough currency{chain}: `chromatrace --keystore FUNDED key send {sender} --ether AMOUNT`"
     return InsufficientFundsError(message, field="signer", hint=hint)

@@ -34,7 +34,7 @@ from chromatrace.ethereum.errors import (
     SignerMissingError,
 )
 from chromatrace.ethereum.rpc import RpcClient
-from chromatrace.ethereum.signer import DEV_CHAINS, Signer
+from chromatrace.ethereum.signer import ANVIL_CHAIN, Signer
 from chromatrace.ethereum.transaction import Transaction
 
 _log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ _BATCH = 100
 _NS = 1_000_000_000
 _FILLER_GAS = 21_000
 _SETTLE_EVERY_S = 1.0
+_DROPPED_EVERY_S = 2.0
 _LAG_S = 2.0
 """A node may be behind for so long before its state counts as older than the outbox's."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.25
@@ -105,6 +106,7 @@ class TransactionSender:
         self._underpriced: set[int] = set()
         self._missing_since: dict[int, float] = {}
         self._settled_s = 0.0
+        self._compared_block, self._compared_s = -1, 0.0
         self._behind_since_s: float | None = None
         self._lost: set[int] = set()
 
@@ -159,11 +161,15 @@ class TransactionSender:
 
         Raises `WrongDeploymentError` if the node serves another chain.
         """
-        genesis = self._rpc.call("eth_getBlockByNumber", "0x0", False)
-        if genesis is not None:
-            self._outbox.bind(int(self._rpc.call("eth_chainId"), 16), bytes_of(genesis["hash"]))
+        self._require_chain()
         lost = self._outbox.mark_rolled_back(self._sender, context.nonce, self._newest_present())
         self._send_lost(lost, context)
+
+    def _require_chain(self) -> None:
+        """Raise `WrongDeploymentError` if the node serves another chain than the outbox's, even for a moment."""
+        chain_id, genesis = self._rpc.batch([("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])])
+        if genesis is not None:
+            self._outbox.bind(int(chain_id, 16), bytes_of(genesis["hash"]))
 
     def _send_lost(self, lost: set[int], context: FeeContext) -> None:
         if not lost:
@@ -188,10 +194,12 @@ class TransactionSender:
     def sign(self, items: Sequence[Draft | int], gas: Sequence[int], context: FeeContext) -> list[OutboxEntry]:
         """Assign nonces to drafts or queued calls (by id) and store the signed bytes, in one transaction."""
         fees = context.fees(self._policy.fee_ceiling_wei)
-        needed = sum(gas) * fees.max_fee_wei
+        value = sum(item.value_wei for item in items if isinstance(item, Draft))
+        needed = sum(gas) * fees.max_fee_wei + value
         if needed > context.balance_wei:
             raise preflight.insufficient_funds(
-                f"{self._sender} has {context.balance_wei / 10**18:g} ether; gas may cost {needed / 10**18:g} ether",
+                f"{self._sender} has {context.balance_wei / 10**18:g} ether; "
+                f"{'the transfer and ' if value else ''}gas may cost {needed / 10**18:g} ether",
                 self._sender,
                 self._chain_id,
             )
@@ -203,9 +211,11 @@ class TransactionSender:
         )
 
     def _signed(self, entry: OutboxEntry, nonce: int, gas: int, fees: Fees) -> SignedTransaction:
-        return self._raw(nonce, gas, entry.recipient, entry.data, fees)
+        return self._raw(nonce, gas, entry.recipient, entry.data, fees, entry.value_wei)
 
-    def _raw(self, nonce: int, gas: int, recipient: bytes, data: bytes, fees: Fees) -> SignedTransaction:
+    def _raw(
+        self, nonce: int, gas: int, recipient: bytes, data: bytes, fees: Fees, value_wei: int = 0
+    ) -> SignedTransaction:
         if self._signer is None:
             raise SignerMissingError(f"the key of {self._sender} is not available", field="signer")
         raw = self._signer.sign_transaction(
@@ -216,7 +226,7 @@ class TransactionSender:
                 max_fee_wei=fees.max_fee_wei,
                 gas=gas,
                 to=recipient,
-                value_wei=0,
+                value_wei=value_wei,
                 data=data,
             )
         )
@@ -264,6 +274,7 @@ class TransactionSender:
             self._underpriced.add(attempt.call)
             return True
         if any(part in message for part in _REJECTED):
+            self._require_chain()
             self._outbox.withdraw(attempt.call, f"the node rejected the transaction: {error.node_message}")
         return False
 
@@ -276,6 +287,7 @@ class TransactionSender:
         now = time.time_ns()
         newest = {attempt.call: attempt for attempt in waiting}
         self.broadcast([call for call, attempt in newest.items() if self._to_send(attempt, now)], context.block)
+        self._resend_dropped(list(newest.values()), context)
         if self._signer is not None:
             self._raise_fees(newest.values(), context, now)
             self._fill_gaps(context)
@@ -284,6 +296,30 @@ class TransactionSender:
             self._roll_back_if_behind(context)
         queued = self._outbox.entries(self._sender, CallState.QUEUED)
         return {attempt.call for attempt in self._outbox.open_attempts(self._sender)} | {item.id for item in queued}
+
+    def _resend_dropped(self, waiting: Sequence[OpenAttempt], context: FeeContext) -> None:
+        """Send transactions again that the node accepted and then dropped; look for them once in each block.
+
+        The node's pending count is the first nonce that it cannot execute yet: later transactions wait for it.
+        """
+        now = time.monotonic()
+        sent = [attempt for attempt in waiting if attempt.sent_block is not None and attempt.sent_block < context.block]
+        if not sent or (context.block == self._compared_block and now - self._compared_s < _DROPPED_EVERY_S):
+            return
+        self._compared_block, self._compared_s = context.block, now
+        executable = int(self._rpc.call("eth_getTransactionCount", self._sender, "pending"), 16)
+        unsure = [attempt for attempt in sent if attempt.nonce >= executable]
+        dropped: list[int] = []
+        for start in range(0, len(unsure), _BATCH):
+            chunk = unsure[start : start + _BATCH]
+            answers = self._rpc.batch([("eth_getTransactionByHash", ["0x" + item.tx_hash.hex()]) for item in chunk])
+            missing = [item.call for item, answer in zip(chunk, answers, strict=True) if answer is None]
+            dropped += missing
+            if not missing:
+                break
+        if dropped:
+            _log.info("the node dropped %d transactions of %s; sending them again", len(dropped), self._sender)
+            self.broadcast(dropped, context.block)
 
     def _to_send(self, attempt: OpenAttempt, now: int) -> bool:
         if attempt.sent_ns is None or attempt.state is CallState.SIGNED:
@@ -341,7 +377,7 @@ class TransactionSender:
 
         Waits until those transactions are deeper than a reorganisation reaches.
         """
-        depth = 0 if self._chain_id in DEV_CHAINS else self._policy.confirmations
+        depth = 0 if self._chain_id == ANVIL_CHAIN else self._policy.confirmations
         settled = context.nonce
         if depth:
             at = hex(max(0, context.block - depth))
@@ -434,6 +470,7 @@ class TransactionSender:
         if final:
             self._outbox.mark_final(self._sender, final)
         if vanished:
+            self._require_chain()
             self._send_lost(self._outbox.mark_vanished(self._sender, vanished), context)
         for block, hash_there in self._hashes_of(self._outbox.final_blocks()):
             if hash_there not in (block[1], None):

@@ -24,7 +24,7 @@ COMMANDS = {
     "Chain and organisations": {
         "chain": "Run a development chain; deploy and inspect the contracts.",
         "org": "Manage organisations, their operators and read access.",
-        "key": "Create and show the keys of operators and readers.",
+        "key": "Create, import and fund keys of operators and readers.",
         "settings": "Show every setting and where its value comes from.",
     },
     "Production line": {

@@ -182,7 +182,8 @@ def _print_tree(genealogy: Genealogy, direction: Direction) -> None:
         batch = traced.batch
         flags = " RECALLED" * batch.recalled + " on hold" * batch.on_hold
         links = f"  ({', '.join(uses.get(batch.batch_id, [])[:4])})" if depth else ""
-        facts = f"{batch.units:,} units, {traced.product or 'no document'}, {traced.holder.name}"
+        facts = f"{batch.units:,} units, {traced.product or 'no document'}, made by {traced.producer.name}"
+        facts += f", held by {traced.holder.name}" if traced.holder != traced.producer else ""
         print_line(f"  {'  ' * min(depth, 12)}{batch.key}  {facts}{flags}{links}")
 
 

@@ -480,7 +480,6 @@ def run(
         )
     if sheet is not None and console is None:
         raise InvalidInput("--sheet requires --console", field="sheet")
-    seed = int(workspace.signer.address[2:14], 16)
     plant = None if sheet is None else plant_of(sheet)
 
     def adapter_for(organisation: OrganisationId) -> Adapter:
@@ -489,7 +488,7 @@ def run(
         if folder is not None:
             return folder_adapter(folder)
         if agent is not None:
-            return agent_adapter(agent, truth, seed=seed)
+            return agent_adapter(agent, truth, seed=int(workspace.signer.address[2:14], 16))
         if console is not None:
             tasks = InspectionTasks(console / TASKS)
             return console_adapter(tasks, workspace.signer.address, organisation, workspace.documents, plant)

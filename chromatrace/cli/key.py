@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TextIO
 
 import click
 
-from chromatrace.cli.options import ADDRESS, organisation_option
-from chromatrace.cli.output import emit, format_time, json_option, prompt_password
+from chromatrace.cli.options import ADDRESS
+from chromatrace.cli.output import confirm, emit, format_time, json_option, prompt_password
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Role
-from chromatrace.number_types import FiniteRange
+from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
+
+_organisation = click.option(
+    "--organisation", type=WholeRange(1, 2**32 - 1), help="Number of the organisation. Default: your own."
+)
 
 
 @click.group()
 def key() -> None:
-    """Create and show the keys of operators and readers.
+    """Create, import and fund keys of operators and readers.
 
     For the keys of stations, see `chromatrace route station`.
 
     \b
-    Example: a key for a new operator, then the rights that the chain gives it
+    Example: a key for a new operator, gas for it, then the rights that the chain gives it
       chromatrace key create gateway.json
+      chromatrace --keystore funded.json key send 0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --ether 0.05
       chromatrace --keystore gateway.json key show
     """
 
@@ -40,6 +46,30 @@ def create(workspace: Workspace, path: Path, as_json: bool) -> None:
 
     password = workspace.settings.key_password or prompt_password("Password", "CHROMATRACE_KEY_PASSWORD", confirm=True)
     signer = create_keystore(path, password)
+    emit(as_json, {"address": signer.address, "keystore": path})
+
+
+@key.command("import")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--from",
+    "source",
+    type=click.File(),
+    help="File with the private key in hexadecimal digits; -: standard input. Default: prompt for the key.",
+)
+@json_option
+@click.pass_obj
+def import_key(workspace: Workspace, path: Path, source: TextIO | None, as_json: bool) -> None:
+    """Store an existing private key at PATH, encrypted (mode 0600).
+
+    A keystore file of another program (Web3 Secret Storage), such as geth's, needs no import: name it with --keystore.
+    """
+    from chromatrace.ethereum.signer import create_keystore, parse_private_key
+
+    text = source.read(200) if source is not None else prompt_password("Private key", "--from")
+    secret = parse_private_key(text)
+    password = workspace.settings.key_password or prompt_password("Password", "CHROMATRACE_KEY_PASSWORD", confirm=True)
+    signer = create_keystore(path, password, key=secret)
     emit(as_json, {"address": signer.address, "keystore": path})
 
 
@@ -73,11 +103,35 @@ def show(workspace: Workspace, as_json: bool) -> None:
 def fund_address(workspace: Workspace, address: str, ether: float, as_json: bool) -> None:
     """Send ether for gas to ADDRESS, on a development chain only.
 
-    The ether comes from an unlocked account of the node. On any other chain, fund the address yourself.
+    The ether comes from an unlocked account of the node. On any other chain, use `chromatrace key send`.
     """
     from chromatrace.services.funding import fund
 
     emit(as_json, {"address": address, "ether": ether, "tx": fund(workspace, address, ether)})
+
+
+@key.command()
+@click.argument("address", type=ADDRESS)
+@click.option("--ether", required=True, metavar="AMOUNT", help="Amount to send, such as 0.05.")
+@click.option("--yes", is_flag=True, help="Send without asking for confirmation.")
+@json_option
+@click.pass_obj
+def send(workspace: Workspace, address: str, ether: str, yes: bool, as_json: bool) -> None:
+    """Send ether from the signer's account to ADDRESS, for example to pay an operator's gas, on any network.
+
+    The command asks for confirmation. If it is interrupted after that, the transfer is stored and sent by the next
+    command of the same data folder; check the balance before you repeat it.
+    """
+    from chromatrace.services.funding import Transfer
+
+    transfer = Transfer.of(workspace, address, ether)
+    if not yes:
+        confirm(
+            f"Send {transfer.ether} ether on chain {workspace.chain_id} from {transfer.sender} to {transfer.recipient}?"
+        )
+    receipt = transfer.send()
+    facts = {"from": transfer.sender, "to": transfer.recipient, "ether": transfer.ether}
+    emit(as_json, facts | {"tx": receipt.tx, "block": receipt.block_number})
 
 
 @key.command()
@@ -86,7 +140,7 @@ def fund_address(workspace: Workspace, address: str, ether: float, as_json: bool
     "--rotate", is_flag=True, help="Create a new key for a department that has one; then run `record rewrap`."
 )
 @click.option("--whole-organisation", is_flag=True, help="Create a key of the organisation, such as an auditor.")
-@organisation_option
+@_organisation
 @json_option
 @click.pass_obj
 def reader(
@@ -111,7 +165,7 @@ def reader(
 
 @key.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
-@organisation_option
+@_organisation
 @json_option
 @click.pass_obj
 def recovery(workspace: Workspace, path: Path, organisation: int | None, as_json: bool) -> None:

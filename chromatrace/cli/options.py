@@ -93,7 +93,7 @@ def read_json(path: Path, field: str) -> Any:
 @contextmanager
 def batches_named(*keys: BatchKey) -> Iterator[None]:
     """Replace batch ids by GTIN and lot in the contract errors that the block raises."""
-    from chromatrace.ethereum.contract_errors import render
+    from chromatrace.ethereum.contract_error_arguments import render
     from chromatrace.ethereum.errors import ContractError
 
     try:

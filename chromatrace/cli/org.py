@@ -9,6 +9,7 @@ import click
 from chromatrace.chain import calls
 from chromatrace.cli.options import ADDRESS, ROLES, SCOPES, submit_call
 from chromatrace.cli.output import emit, format_time, json_option, print_line
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Gln, Gtin
 from chromatrace.domain.names import check_organisation_name
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
@@ -162,6 +163,12 @@ def grant(
     A grant for one product line never shows another line.
     """
     number = organisation_number(workspace, reader_gln)
+    if number == signer_organisation(workspace):
+        raise InvalidInput(
+            f"{reader_gln} is your own organisation, which may read its own products",
+            field="reader_gln",
+            hint="to choose what everyone sees, use `chromatrace org publish`",
+        )
     call = calls.grant_read_scopes(number, [Gtin(gtin) for gtin in gtins], scopes, valid_until)
     submit_call(workspace, as_json, call)
 

@@ -141,6 +141,18 @@ def prompt_password(label: str, variable: str, *, confirm: bool = False) -> str:
     )
 
 
+def confirm(question: str) -> None:
+    """Ask a question at the terminal; end the command unless the answer is yes.
+
+    Raises `InvalidInput` naming the option --yes if there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise InvalidInput(
+            f"confirmation is required: {question}", field="yes", hint="repeat the command with --yes to confirm"
+        )
+    click.confirm(question, abort=True, err=True)
+
+
 def print_warning(text: str) -> None:
     """Print a warning on standard error; a leading `INSECURE: ` is highlighted."""
     mark = "INSECURE" if text.startswith("INSECURE: ") else "warning"

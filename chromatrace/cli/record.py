@@ -351,7 +351,12 @@ def grant(
     entry = records.find(record_id(record_kind.id, record_key), record_kind, organisation)
     keys = reading_keys(workspace, names) if names else None
     remaining = records.grant(entry, added, revoke, keys=keys, rotate=rotate)
-    emit(as_json, {"readers": [reader.as_dict() for reader in remaining]})
+
+    def human() -> None:
+        for reader in remaining:
+            print_line(f"{reader.fingerprint}  {reader.name}, {reader.identity}")
+
+    emit(as_json, {"readers": [reader.as_dict() for reader in remaining]}, human)
 
 
 @record.command()

@@ -199,7 +199,7 @@ def _inspected(batch: _BatchEvent) -> Json:
         "chromatrace:defects": args["defects"],
         "chromatrace:inspector": args["inspector"],
     }
-    if evidence is not None:
+    if evidence is not None and evidence.key == batch.key:  # the digest of another batch's evidence is public too
         event["sensorElementList"] = [_sensors(evidence, args["inspectedAt"])]
     return event
 

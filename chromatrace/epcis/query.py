@@ -142,10 +142,15 @@ UNSUPPORTED = (
 _STANDARD = re.compile("|".join(re.escape(name).replace(r"\*", ".*") for name in (*UNSUPPORTED, "EQ_*")))
 
 
-def page_of(query: EventQuery, events: Iterable[LocatedEvent]) -> EventPage:
-    """Return one page of events that are in the order of their positions."""
+def page_of(
+    query: EventQuery, events: Iterable[LocatedEvent], continue_after: EventPosition | None = None
+) -> EventPage:
+    """Return one page of events that are in the order of their positions.
+
+    continue_after  position of the next page if the search ended before this page was full
+    """
     page: list[LocatedEvent] = []
-    next_token = None
+    next_token = None if continue_after is None else _token(continue_after)
     for event in events:
         if len(page) == query.per_page:
             next_token = _token(page[-1].position)

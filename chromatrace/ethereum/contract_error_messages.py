@@ -1,7 +1,7 @@
 """Messages of the contracts' custom errors: category, text, the field concerned and a hint.
 
-Placeholders are the error's arguments, as `contract_errors.render` formats them. A test checks that every error of
-every ABI has a message.
+Placeholders are the error's arguments, as `contract_error_arguments.render` formats them. A test checks that every
+error of every ABI has a message.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "NotAnInput": Message(_INVALID, "batch {parent} is not an input of batch {child}", "children"),
     "DuplicateInput": Message(_INVALID, "duplicate input {input}", "inputs"),
-    "LengthMismatch": Message(_INVALID, "two lists of arguments have different lengths"),
+    "LengthMismatch": Message(_INVALID, "two lists of arguments have different lengths: {first} and {second}"),
     "RevisionsExhausted": Message(
         _CONFLICT, "batch {batch} has the maximum of 255 verdicts of {stage} inspection", "revision"
     ),

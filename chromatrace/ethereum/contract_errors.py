@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Mapping
-from enum import IntEnum
 from functools import cache
 from typing import Any
 
-from chromatrace.domain.hashing import keccak
-from chromatrace.domain.ledger_entries import DepartmentRight
-from chromatrace.domain.rights import (
-    FOREVER,
-    BatchState,
-    Role,
-    RoundPhase,
-    RouteKind,
-    SalesChannel,
-    Scope,
-    Stage,
-    Verdict,
-)
 from chromatrace.ethereum.abi import ErrorAbi, contract, names
 from chromatrace.ethereum.codec import Parameters, bytes_of
+from chromatrace.ethereum.contract_error_arguments import render
 from chromatrace.ethereum.contract_error_messages import MESSAGES
 from chromatrace.ethereum.errors import AbiError, ContractConflict, ContractError
 
@@ -38,20 +24,6 @@ _PANICS = {
     0x32: "index out of range",
 }
 """Panic codes that the contracts can raise (Solidity documentation, "Panic via assert and Error via require")."""
-_ENUMS: dict[str, type[IntEnum]] = {
-    "enum IBatchRegistry.BatchState": BatchState,
-    "enum IBatchRegistry.SalesChannel": SalesChannel,
-    "enum Stage": Stage,
-    "enum Verdict": Verdict,
-    "enum IRouteVerifier.RouteKind": RouteKind,
-    "enum IQualityConsensus.Phase": RoundPhase,
-}
-_TIMES = {"validUntil", "deadline", "inspectedAt", "schedule", "revokedFrom"}
-_ROLE_MASKS = {"roles", "required", "permitted"}
-_DEPARTMENT_MASKS = {"held", "required", "rights"}
-_CONTRACT_ROLES = {
-    keccak(name.encode()): name for name in ("REGISTRAR", "VERDICT_LEDGER", "CUSTODY_LEDGER", "CONSENSUS")
-} | {bytes(32): "DEFAULT_ADMIN"}
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 
 
@@ -111,44 +83,3 @@ def _contract_error(error: ErrorAbi, args: Mapping[str, Any]) -> ContractError:
         return ContractConflict(error.name, args, f"the contract reverted with {error.name}({listed})")
     text = message.text.format_map(rendered)
     return message.category(error.name, args, text, field=message.field, hint=message.hint)
-
-
-def render(name: str, value: Any, internal_type: str) -> str:
-    """Return one argument as text: enums and masks by name, times in UTC, hashes shortened."""
-    kind = _ENUMS.get(internal_type)
-    if kind is not None and value in list(kind):
-        return kind(value).name.lower().replace("_", " ")
-    if name in _TIMES:
-        return _time(value)
-    if internal_type == "uint8" and name in _DEPARTMENT_MASKS and isinstance(value, int):
-        return _mask(DepartmentRight, value)
-    if internal_type == "uint16" and name in _ROLE_MASKS and isinstance(value, int):
-        return _mask(Role, value)
-    if name == "scopes" and isinstance(value, int):
-        return _mask(Scope, value)
-    if name == "gtin" and isinstance(value, int):
-        return f"{value:014d}"
-    if name == "gln" and isinstance(value, int):
-        return f"{value:013d}"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, bytes):
-        if value in _CONTRACT_ROLES and name == "neededRole":
-            return _CONTRACT_ROLES[value]
-        return f"0x{value.hex()}" if len(value) <= 8 else f"0x{value[:5].hex()}…"
-    return re.sub(r"\s+", " ", str(value))
-
-
-def _mask(kind: type[Role] | type[Scope] | type[DepartmentRight], value: int) -> str:
-    known = [flag.name.lower() for flag in kind if value & flag and flag.name]
-    rest = value & ~sum(kind)
-    return "+".join(known + ([hex(rest)] if rest else [])) or "none"
-
-
-def _time(seconds: int) -> str:
-    if seconds == FOREVER:
-        return "no end"
-    try:
-        return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (OverflowError, ValueError, OSError):
-        return str(seconds)

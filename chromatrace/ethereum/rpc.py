@@ -220,7 +220,7 @@ class RpcClient:
             if status not in _LIMITED_STATUSES:
                 break
             patience.wait_or_raise(
-                f"HTTP status {status}{_described(content)}", retry_after_s(headers.get("Retry-After"))
+                f"HTTP status {status}{_described(content)}", retry_after_s(headers.get("retry-after"))
             )
         try:
             return orjson.loads(content)
@@ -257,7 +257,7 @@ class RpcClient:
             self._local.connection = connection
         connection.request("POST", self._path, body=payload, headers=self._headers)
         answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
+        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
 
     def _unreachable(self, error: Exception) -> ChainUnavailableError:
         if isinstance(error, TimeoutError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import warnings
 from functools import cache
@@ -15,7 +16,8 @@ from coincurve import PrivateKey
 from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.errors import Conflict
 from chromatrace.domain.hashing import keccak
-from chromatrace.ethereum.errors import KeystoreError
+from chromatrace.ethereum.errors import KeystoreError, RpcError
+from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.transaction import Transaction
 from chromatrace.storage.files import write_once
 
@@ -24,8 +26,9 @@ _MAX_BYTES = 1_000_000
 WORK_FACTOR = 1 << 18
 """Scrypt's N in new keystores; opening one takes about a second."""
 
-DEV_CHAINS = (31337, 1337)
-"""Chain ids on which the development keys may sign: Anvil's and `geth --dev`'s."""
+ANVIL_CHAIN = 31337
+DEV_CHAINS = (ANVIL_CHAIN, 1337)
+"""Chain ids on which the development keys may sign. Private networks use 1337 too: see `require_known_dev_account`."""
 MNEMONIC = "test test test test test test test test test test test junk"
 """Anvil's published mnemonic. Its keys protect nothing."""
 
@@ -93,6 +96,24 @@ def dev_signer(index: int, chain_id: int) -> DevSigner:
     return DevSigner(_derived_key(index))
 
 
+def require_known_dev_account(rpc: RpcClient, signer: DevSigner) -> None:
+    """Raise `KeystoreError` unless the node lists the development account, or the first one, as its own.
+
+    The chain id does not identify Anvil: `geth --dev` and private networks use 1337 too, with keys of their own.
+    """
+    try:
+        known = [str(address).lower() for address in rpc.call("eth_accounts") or ()]
+    except RpcError:
+        known = []
+    if not {signer.address.lower(), DevSigner(_derived_key(0)).address.lower()} & set(known):
+        raise KeystoreError(
+            f"the node at {rpc.url} does not have the development account {signer.address}: it is not Anvil with its "
+            "published mnemonic",
+            field="dev_account",
+            hint="import a key of this chain (`chromatrace key import`) and name it with --keystore",
+        )
+
+
 @cache
 def _derived_key(index: int) -> bytes:
     """Return a key of Anvil's mnemonic (BIP-39, BIP-32, BIP-44)."""
@@ -108,6 +129,18 @@ def _require_dev_chain(chain_id: int) -> None:
             field="signer",
             hint="create a keystore with `chromatrace key create` and configure it",
         )
+
+
+def parse_private_key(text: str) -> bytes:
+    """Return a private key from hexadecimal text, with or without 0x. Raises `KeystoreError`, without the text."""
+    digits = text.strip().removeprefix("0x")
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
+        hint = "a keystore file of another program is used as it is, with --keystore" if "{" in text else None
+        raise KeystoreError("a private key has 64 hexadecimal digits", field="private_key", hint=hint)
+    try:
+        return PrivateKey(bytes.fromhex(digits)).secret
+    except ValueError as error:
+        raise KeystoreError("the private key is not in the range of secp256k1", field="private_key") from error
 
 
 def create_keystore(

@@ -55,13 +55,14 @@ def _indexed_counters(engine: Engine) -> list[tuple[str, Read[int], int]]:
         channels = select(ChannelRow.id, ChannelRow.name, ChannelRow.size).order_by(ChannelRow.anchored.desc())
         for row in connection.execute(channels.where(ChannelRow.anchored.is_not(None)).limit(_NEWEST)):
             counters.append((f"anchored entries of channel {row.name!r}", _anchored_size(row.id), row.size))
-        newest = select(RecordBatchRow).order_by(RecordBatchRow.position.desc()).limit(_NEWEST)
+        records = select(RecordBatchRow.department, RecordBatchRow.first, RecordBatchRow.count)
+        newest = records.order_by(RecordBatchRow.position.desc()).limit(_NEWEST)
         counted: set[bytes] = set()
-        for row in connection.execute(newest):
-            if row.department not in counted:
-                counted.add(row.department)
-                subject = f"records of department 0x{row.department[:5].hex()}…"
-                counters.append((subject, _record_count(row.department), row.first + row.count))
+        for department, first, count in connection.execute(newest).tuples():
+            if department not in counted:
+                counted.add(department)
+                subject = f"records of department 0x{department[:5].hex()}…"
+                counters.append((subject, _record_count(department), first + count))
     return counters
 
 

@@ -16,10 +16,8 @@ from chromatrace.index import schema
 from chromatrace.index.errors import database_errors
 from chromatrace.index.lock import writer_lock
 from chromatrace.index.snapshot import Snapshot
+from chromatrace.storage.postgresql import postgresql_engine
 from chromatrace.storage.private import private_database
-
-_POSTGRESQL_LIMITS = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
-"""Parameters of libpq: seconds to connect, milliseconds until sent data must be acknowledged."""
 
 
 class Index:
@@ -69,12 +67,8 @@ def _engine(database_url: str | Path) -> Engine:
         raise InvalidInput(
             "invalid database URL", field="database_url", hint="example: sqlite:////path/index.db"
         ) from error
-    if url.drivername == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "postgresql":
-        # Without limits, a connection to a host that does not respond waits for minutes.
-        limits = {name: value for name, value in _POSTGRESQL_LIMITS.items() if name not in url.query}
-        return create_engine(url, pool_pre_ping=True, connect_args=limits)
+        return postgresql_engine(url)
     if url.get_backend_name() != "sqlite":
         raise InvalidInput(
             f"{url.get_backend_name()} is not supported", field="database_url", hint="use SQLite or PostgreSQL"

@@ -86,10 +86,12 @@ class Attempts:
             if entry.state in _OPEN:
                 return
             pause_s = _SETTLE_S
+            known = key in self._finished
+            since = self._finished.setdefault(key, time.monotonic())
             if entry.state is CallState.FAILED:
                 failed += 1
                 pause_s = _FIRST_PAUSE_S * 2**failed
-                if key not in self._finished:
+                if not known:
                     self._report(f"{purpose}: transaction {failed} failed on the chain: {entry.error}")
                 if failed >= MAX_TRANSACTIONS:
                     raise Conflict(
@@ -97,7 +99,7 @@ class Attempts:
                         field="outbox",
                         hint="find the reason; the round continues at its next deadline",
                     )
-            if time.monotonic() < self._finished.setdefault(key, time.monotonic()) + pause_s:
+            if time.monotonic() < since + pause_s:
                 return
             number += 1
         outcome = self._chain.send_many([call.with_key(key)], check=check, wait=False)[0]

@@ -272,7 +272,7 @@ def run_inspector(
         AnswerStore(workspace.data / "answers.db") as answers,
         InspectorStates(workspace.data / FILE_NAME) as own_states,
     ):
-        log = _StateLog(workspace.signer.address, [own_states] if states is None else [own_states, states], report)
+        log = _StateLog([own_states] if states is None else [own_states, states], report)
         process: InspectorProcess | None = None
         failures = 0
         while True:
@@ -289,7 +289,7 @@ def run_inspector(
                         report,
                         confirmations=confirmations,
                     )
-                    log.started(organisation, panel or organisation, process.number)
+                    log.started(workspace.signer.address, organisation, panel or organisation, process.number)
                     report(f"inspector {process.number} of panel {panel or organisation}")
                 process.poll()
                 failures = 0
@@ -306,15 +306,15 @@ def run_inspector(
 class _StateLog:
     """Writes the state of the process to files: when its faults change, and every few seconds."""
 
-    def __init__(self, inspector: str, files: list[InspectorStates], report: Callable[[str], None]) -> None:
-        self._inspector, self._files, self._report = inspector, files, report
-        self._identity: tuple[int, int, int] | None = None
+    def __init__(self, files: list[InspectorStates], report: Callable[[str], None]) -> None:
+        self._files, self._report = files, report
+        self._identity: tuple[str, int, int, int] | None = None
         self._written: dict[str, str] = {}
         self._written_at = -math.inf
 
-    def started(self, organisation: int, panel: int, number: int) -> None:
-        """Set the inspector's place; nothing is written before."""
-        self._identity = organisation, panel, number
+    def started(self, inspector: str, organisation: int, panel: int, number: int) -> None:
+        """Set the inspector and its place; nothing is written before."""
+        self._identity = inspector, organisation, panel, number
 
     def write(self, faults: dict[str, str]) -> None:
         """Write the state if it is due. A full disk does not end the process."""
@@ -324,6 +324,6 @@ class _StateLog:
         self._written, self._written_at = dict(faults), time.monotonic()
         for file in self._files:
             try:
-                file.write(self._inspector, *self._identity, faults)
+                file.write(*self._identity, faults)
             except Unavailable as error:
                 self._report(str(error))

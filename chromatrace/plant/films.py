@@ -30,7 +30,7 @@ class Film:
     thickness_nm          at the end of the deposition
     arc_share             share of the samples with a collapsed voltage
     started_ns, ended_ns  source times of the first and last sample of the deposition
-    finished              whether readings exist after the deposition
+    finished              whether a later reading shows that the deposition ended
     """
 
     station: str
@@ -54,8 +54,8 @@ class Film:
 
 def films(station: str, readings: Iterable[Reading]) -> list[Film]:
     """Return the films in the order of their deposition. Readings of other tags are ignored."""
-    instants = _instants(station, readings)
-    return [_film(station, run, finished=run[-1] is not instants[-1]) for run in _depositions(instants)]
+    instants, idle_ns = _instants(station, readings)
+    return [_film(station, run, finished=run[-1][0] < idle_ns) for run in _depositions(instants)]
 
 
 def latest_film(station: str, readings: Iterable[Reading]) -> Film:
@@ -74,19 +74,26 @@ def latest_film(station: str, readings: Iterable[Reading]) -> Film:
 _Instant = tuple[int, dict[str, float]]
 
 
-def _instants(station: str, readings: Iterable[Reading]) -> list[_Instant]:
-    """Return the values at each time that has all required quantities."""
+def _instants(station: str, readings: Iterable[Reading]) -> tuple[list[_Instant], int]:
+    """Return the values at each time that has all required quantities, and the last time without deposition.
+
+    The rate alone shows the end of a deposition: other quantities may have no good value while the chamber is vented.
+    """
     prefix = f"{station}."
     instants: dict[int, dict[str, float]] = {}
     sources: set[str] = set()
+    idle_ns = 0
     for reading in readings:
         quantity, value = reading.tag.removeprefix(prefix), reading.good_number
         if reading.tag.startswith(prefix) and quantity in _REQUIRED and value is not None:
             sources.add(reading.source)
             instants.setdefault(reading.source_time_ns, {})[quantity] = value
+            if quantity == "deposition_rate" and value < _DEPOSITING_NM_MIN:
+                idle_ns = max(idle_ns, reading.source_time_ns)
     if len(sources) > 1:
         raise InvalidInput(f"expected one source, got {', '.join(sorted(sources))}", field="readings")
-    return sorted((time, values) for time, values in instants.items() if len(values) == len(_REQUIRED))
+    complete = sorted((time, values) for time, values in instants.items() if len(values) == len(_REQUIRED))
+    return complete, idle_ns
 
 
 def _depositions(instants: list[_Instant]) -> Iterator[list[_Instant]]:

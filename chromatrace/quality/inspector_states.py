@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 
 from chromatrace.storage.closing import Closing
+from chromatrace.storage.private import private_folder
 from chromatrace.storage.sqlite import FileErrors, open_file
 
 FILE_NAME = "inspectors.db"
@@ -49,9 +50,8 @@ class InspectorStates(Closing):
     """The states in one file. Any number of processes may have it open."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path.parent)
         self._db = open_file(path, FileErrors("inspector_states"), _BUSY_S)
-        path.chmod(0o600)
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS states (inspector TEXT, organisation INTEGER, panel INTEGER, number INTEGER, "
             "seen_at INTEGER, faults TEXT, PRIMARY KEY (inspector, panel)) WITHOUT ROWID"

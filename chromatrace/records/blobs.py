@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -41,6 +42,7 @@ _MAX_SMALL = 4 * 1024 * 1024
 """Maximum size in bytes of a blob that `read` returns."""
 _DOWNLOAD_S, _DOWNLOAD_BYTES_PER_S = 30, 16 * 1024
 """A download ends with an error after this time, plus the time for its bytes at this minimum rate."""
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _UNKNOWN_KEY = ("InvalidAccessKeyId", "InvalidToken", "ExpiredToken", "TokenRefreshRequired", "InvalidSecurity")
 
 
@@ -154,6 +156,11 @@ class S3Blobs:
                 hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead",
             )
         self._bucket = parts.hostname
+        if not _BUCKET.fullmatch(self._bucket):
+            raise InvalidInput(
+                f"{self._bucket!r} is not a valid bucket name; expected 3 to 63 of a-z, 0-9, '.', '_', '-'",
+                field="vault_url",
+            )
         self._prefix = parts.path.strip("/") + "/" if parts.path.strip("/") else ""
         self._endpoint = options.get("endpoint", "https://s3.amazonaws.com")
         self._client = _client(self._endpoint, options.get("region"))

@@ -41,7 +41,7 @@ from chromatrace.records.manifest import Content, Manifest, Purpose, Scope
 from chromatrace.records.preparation import Ledger, PreparedRecord, prepare
 from chromatrace.records.reader_key import WHOLE_ORGANISATION, Reader, ReaderIdentity, ReaderKey
 from chromatrace.records.sealing import ByteSource
-from chromatrace.records.vault import Vault
+from chromatrace.records.vault import Vault, require_one_key_each
 
 
 class RecordSnapshot(Protocol):
@@ -215,6 +215,7 @@ class DepartmentRecords:
         self._appender.check(department.id, prepared[0].kind, packed)
         identity = _identity(department)
         keys, all_readers = list(self._keys.keys(identity)), [*self._keys.readers(identity), *readers]
+        require_one_key_each(all_readers)
         for path in files.values():
             with path.open("rb") as file:
                 self._vault.upload(file, keys[0])

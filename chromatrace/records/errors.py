@@ -1,9 +1,10 @@
 """Errors of department records.
 
 InvalidInput
-└── InvalidRecordError              the document does not match its kind; `field` is a JSON pointer
-    ├── UnknownSchemaError          the plant does not define this kind or version
-    └── UnknownPrecedingError       the preceding record does not exist, or is about another product
+├── InvalidRecordError              the document does not match its kind; `field` is a JSON pointer
+│   ├── UnknownSchemaError          the plant does not define this kind or version
+│   └── UnknownPrecedingError       the preceding record does not exist, or is about another product
+└── ReaderKeyFileError              a file of reader keys is damaged, or its password is wrong
 Conflict
 ├── RecordExistsError               a record of this kind and key exists
 │   ├── RecordPendingError          the record is submitted, but the index does not have its block yet
@@ -41,6 +42,10 @@ class UnknownSchemaError(InvalidRecordError):
 
 class UnknownPrecedingError(InvalidRecordError):
     """The preceding record does not exist, or is about another product."""
+
+
+class ReaderKeyFileError(InvalidInput):
+    """A file of reader keys is damaged, or its password is wrong. A client of the portal did not cause it."""
 
 
 class RecordExistsError(Conflict):

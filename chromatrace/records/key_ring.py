@@ -9,6 +9,7 @@ them everywhere.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import DepartmentId, OrganisationId
-from chromatrace.records.errors import KeyMissingError
+from chromatrace.records.errors import KeyMissingError, ReaderKeyFileError
 from chromatrace.records.reader_key import WHOLE_ORGANISATION, Reader, ReaderIdentity, ReaderKey
 from chromatrace.storage import strict_json
 from chromatrace.storage.files import write_once
@@ -62,15 +63,15 @@ def save_key(key: ReaderKey, path: Path, password: str | None = None) -> None:
 
 
 def load_key(path: Path, password: str | None = None) -> ReaderKey:
-    """Read a key that `save_key` wrote. Raises `InvalidInput` naming the file, and `KeyMissingError` without one."""
+    """Read a key that `save_key` wrote. Raises `ReaderKeyFileError` naming it, and `KeyMissingError` without one."""
     try:
         data = read_private(path).rstrip(b"\n")
     except FileNotFoundError as error:
         raise KeyMissingError(f"{path} does not exist", field="reader") from error
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}", field="reader") from error
+        raise ReaderKeyFileError(f"{path} cannot be read: {error.strerror}", field="reader") from error
     except InvalidInput as error:
-        raise InvalidInput(error.message, field="reader", hint=error.hint) from error
+        raise ReaderKeyFileError(error.message, field="reader", hint=error.hint) from error
     try:
         content = strict_json.decode(data, _KeyFile, max_bytes=_MAX_FILE)
         private = serialization.load_pem_private_key(content.private.encode(), password.encode() if password else None)
@@ -80,7 +81,7 @@ def load_key(path: Path, password: str | None = None) -> ReaderKey:
         key = ReaderKey(identity, content.name, private)
         key.reader  # noqa: B018 - rejects an invalid name
     except (InvalidInput, ValueError, TypeError) as error:
-        raise InvalidInput(
+        raise ReaderKeyFileError(
             f"{path} is not a reader key, or the password is wrong: {error}",
             field="reader",
             hint="check the setting reader_password, or restore the file",
@@ -119,17 +120,17 @@ class KeyRing:
         )
 
     def keys(self, identity: ReaderIdentity) -> Iterator[ReaderKey]:
-        """Yield the keys of an identity, newest first. Raises `InvalidInput` for an invalid file."""
+        """Yield the keys of an identity, newest first. Raises `ReaderKeyFileError`."""
         for number in self._numbers(identity):
             path = self._path(identity, number)
             key = self._loaded.get(path) or load_key(path, self._password)
             self._loaded[path] = key
             if key.identity != identity:
-                raise InvalidInput(f"{path} is a key of {key.identity}, not of {identity}", field="reader")
+                raise ReaderKeyFileError(f"{path} is a key of {key.identity}, not of {identity}", field="reader")
             yield key
 
     def candidates(self, identity: ReaderIdentity) -> Iterator[ReaderKey]:
-        """Yield the keys of an identity, then all others. An invalid file raises `InvalidInput` after the others."""
+        """Yield the keys of an identity, then all others. An invalid file raises `ReaderKeyFileError` at the end."""
         first_error = None
         others = (other for other in self.identities() if other != identity)
         for each in (identity, *others):
@@ -153,16 +154,18 @@ class KeyRing:
         return sorted(identity for identity in found if self._numbers(identity))
 
     def recovery(self, organisation: OrganisationId) -> Reader | None:
-        """Return the public part of the organisation's recovery key, or None. Raises `InvalidInput`."""
+        """Return the public part of the organisation's recovery key, or None. Raises `ReaderKeyFileError`."""
         path = self._recovery_path(organisation)
         try:
             reader = Reader.parse(path.read_text(encoding="utf-8").strip())
         except FileNotFoundError:
             return None
         except (OSError, ValueError, InvalidInput) as error:
-            raise InvalidInput(f"{path} is not the public part of a reader key: {error}", field="reader") from error
+            raise ReaderKeyFileError(
+                f"{path} is not the public part of a reader key: {error}", field="reader"
+            ) from error
         if reader.identity != (organisation, WHOLE_ORGANISATION):
-            raise InvalidInput(f"{path} is the recovery key of {reader.identity}", field="reader")
+            raise ReaderKeyFileError(f"{path} is the recovery key of {reader.identity}", field="reader")
         return reader
 
     def create_recovery(self, organisation: OrganisationId, path: Path) -> ReaderKey:
@@ -179,8 +182,15 @@ class KeyRing:
             )
         key = ReaderKey.generate(ReaderIdentity(organisation, WHOLE_ORGANISATION), "recovery")
         save_key(key, path, self._password)
-        write_once(public, f"{key.reader}\n".encode())
+        self.keep_recovery(key)
         return key
+
+    def keep_recovery(self, key: ReaderKey) -> None:
+        """Keep the public part of a recovery key, unless the organisation has one. Raises `InvalidInput`."""
+        if key.identity.department != WHOLE_ORGANISATION:
+            raise InvalidInput(f"the key of {key.identity} is not a recovery key", field="recovery")
+        with contextlib.suppress(FileExistsError):
+            write_once(self._recovery_path(key.identity.organisation), f"{key.reader}\n".encode())
 
     def readers(self, identity: ReaderIdentity) -> list[Reader]:
         """Return the readers of a new document: the newest key of its department and the recovery key, if any."""

@@ -1,4 +1,4 @@
-"""The manifest of a record: who reads it, and the keys of its document and files. It is an age file for its readers.
+"""The manifest of a record: its readers, and the keys of its document and files. It is an age file for its readers.
 
     records/<organisation>-<department>/<record>-<digest>.age   manifest of a record
     uploads/<organisation>-<department>/<tag>.age               manifest of a file uploaded for a later record
@@ -41,7 +41,7 @@ _NO_KEY = "No matching keys found"
 
 
 class Purpose(StrEnum):
-    """What a content is; a file cannot be used as the document of a record."""
+    """Use of a content; a file cannot be used as the document of a record."""
 
     DOCUMENT = "document"
     FILE = "file"

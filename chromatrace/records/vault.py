@@ -38,7 +38,7 @@ from chromatrace.records.manifest import (
     scope_of,
     upload_name,
 )
-from chromatrace.records.reader_key import Reader, ReaderIdentity, ReaderKey
+from chromatrace.records.reader_key import WHOLE_ORGANISATION, Reader, ReaderIdentity, ReaderKey
 from chromatrace.records.sealing import ByteSource, new_identity, seal, unseal
 from chromatrace.storage.files import deliver
 
@@ -101,10 +101,7 @@ class Vault:
         if hashlib.sha256(document).digest() != scope.digest:
             raise InvalidInput("the document does not have the digest of the record", field="digest")
         new, name = _sorted_readers(readers), manifest_name(scope)
-        by_identity = {reader.identity: reader for reader in new}
-        for reader in new:
-            if reader != by_identity[reader.identity]:
-                raise ReaderExistsError(reader.name, by_identity[reader.identity].fingerprint)
+        require_one_key_each(new)
         old = self._blobs.read(name)
         if old is not None:
             with contextlib.suppress(ContentCorruptError):  # replace it
@@ -198,18 +195,30 @@ class Vault:
     ) -> Iterator[RewrapReport]:
         """Replace older keys by the current ones in every manifest that `keys` decrypt; yield the progress after each.
 
-        current   newest key of each identity: it replaces all other keys of the same identity
-        recovery  recovery keys, which are added to the records of their organisations
+        current   newest key of each identity: it replaces other keys of the same identity if `keys` has one of them,
+                  or a recovery key of the organisation that reads the record. A new key proves its possession, not that
+                  it belongs to the department that it names.
+        recovery  recovery keys, which are added to the records that a key of their organisation reads
 
         Safe to repeat after an interruption: manifests that are up to date do not change.
         """
         report = RewrapReport()
         recovery_of = {reader.identity.organisation: reader for reader in recovery}
+        held_keys = {key.fingerprint for key in keys}
 
         def changed(manifest: Manifest) -> tuple[Reader, ...]:
-            readers = {current.get(reader.identity, reader) for reader in manifest.readers}
+            held = {reader.identity for reader in manifest.readers if reader.fingerprint in held_keys}
+            replaceable = {
+                reader.identity
+                for reader in manifest.readers
+                if reader.identity in held or (reader.identity.organisation, WHOLE_ORGANISATION) in held
+            }
+            readers = {
+                current.get(reader.identity, reader) if reader.identity in replaceable else reader
+                for reader in manifest.readers
+            }
             owner = manifest.scope.identity
-            if owner.organisation in recovery_of:
+            if owner.organisation in recovery_of and any(item.organisation == owner.organisation for item in held):
                 added = recovery_of[owner.organisation]
                 readers = {reader for reader in readers if reader.identity != added.identity} | {added}
             return _sorted_readers(readers)
@@ -270,6 +279,15 @@ class Vault:
         except ContentCorruptError:
             return False
         return True
+
+
+def require_one_key_each(readers: Iterable[Reader]) -> None:
+    """Raise `ReaderExistsError` if one identity has two keys."""
+    seen: dict[ReaderIdentity, Reader] = {}
+    for reader in readers:
+        other = seen.setdefault(reader.identity, reader)
+        if other.fingerprint != reader.fingerprint:
+            raise ReaderExistsError(reader.name, other.fingerprint)
 
 
 def _sorted_readers(readers: Iterable[Reader]) -> tuple[Reader, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import IntegrityError, InvalidInput, NotFound
-from chromatrace.domain.identifiers import BatchId, BatchKey, Gln
+from chromatrace.domain.identifiers import BatchId, BatchKey, Gln, Gtin
 from chromatrace.epcis.check import check_document
 from chromatrace.epcis.document import document_of
 from chromatrace.epcis.mapping import event_of, events_of, superseded_by
@@ -68,6 +68,12 @@ class IndexDirectory:
                 epcis_event["errorDeclaration"] = superseded_by(superseding[event.position], self)
             mapped.append(epcis_event)
         return mapped
+
+    def lines_of(self, events: Sequence[EventView]) -> list[list[tuple[int, Gtin]]]:
+        """Return the product lines that each event names, that of its own batch first. One lookup for all."""
+        named = [list(_batches_of(event)) for event in events]
+        lines = self._snapshot.lines_of([batch for batches in named for batch in batches])
+        return [[lines[batch] for batch in batches if batch in lines] for batches in named]
 
     def _batch(self, batch: Any) -> tuple[BatchKey, int] | None:
         if batch not in self._batches:

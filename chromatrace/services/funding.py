@@ -1,11 +1,15 @@
-"""Gas for new operators: sent on development chains only."""
+"""Ether for gas: from a development node, or from the signer's account on any network."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
+from chromatrace.chain.client import Chain, Receipt
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
 from chromatrace.ethereum.errors import ChainUnavailableError
+from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import DEV_CHAINS
 from chromatrace.services.workspace import Workspace
 
@@ -22,11 +26,15 @@ def fund(workspace: Workspace, address: str, ether: float = 1.0) -> str:
         raise InvalidInput(
             f"chain {workspace.chain_id} is not a development chain",
             field="rpc_url",
-            hint=f"fund {address} yourself; its transactions need gas",
+            hint=f"send ether from a funded account: `chromatrace --keystore FUNDED key send {address} --ether AMOUNT`",
         )
     unlocked = workspace.rpc.call("eth_accounts")
     if not unlocked:
-        raise InvalidInput("the node has no unlocked account", field="rpc_url", hint="use `chromatrace chain start`")
+        raise InvalidInput(
+            "the node has no unlocked account",
+            field="rpc_url",
+            hint=f"send ether from a funded account: `chromatrace --keystore FUNDED key send {address} --ether AMOUNT`",
+        )
     transfer = {"from": unlocked[-1], "to": address, "value": hex(int(ether * 10**18))}
     transaction = str(workspace.rpc.call("eth_sendTransaction", transfer))
     deadline = time.monotonic() + _BLOCK_S
@@ -55,3 +63,41 @@ def fund_if_empty(workspace: Workspace, address: str) -> bool:
         workspace.notify(f"INSECURE: development chain: sent 1 ether to {address} for gas")
         return True
     return False
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A transfer of ether from the signer's account. `ether` is exact decimal text."""
+
+    workspace: Workspace
+    sender: str
+    recipient: str
+    ether: str
+    wei: int
+
+    @classmethod
+    def of(cls, workspace: Workspace, recipient: str, ether: str) -> Transfer:
+        """Check a transfer. Raises `InvalidInput` if the amount is invalid, or the recipient is the signer."""
+        sender = workspace.signer.address
+        if recipient == sender:
+            raise InvalidInput(f"{recipient} is the address of the signer itself", field="address")
+        try:
+            wei = Decimal(ether) * 10**18 if ether.isascii() and "_" not in ether else Decimal("NaN")
+        except InvalidOperation:
+            wei = Decimal("NaN")
+        if not (wei.is_finite() and 0 < wei < 10**30 and wei == int(wei)):
+            raise InvalidInput(
+                f"{ether!r} is not a valid amount; expected ether above 0, with at most 18 decimal places",
+                field="ether",
+            )
+        return cls(workspace, sender, recipient, f"{Decimal(ether).normalize():f}", int(wei))
+
+    def send(self) -> Receipt:
+        """Send the transfer and return its receipt once a block includes it. Raises as `Chain.transfer`.
+
+        The contracts do not have to exist yet: the account that deploys them needs gas first.
+        """
+        workspace = self.workspace
+        without_contracts = Manifest(workspace.chain_id, 0, {})
+        chain = Chain(workspace.rpc, without_contracts, workspace.outbox, workspace.signer)
+        return chain.transfer(self.recipient, self.wei)

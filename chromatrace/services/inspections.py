@@ -14,6 +14,7 @@ from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Stage, Verdict
+from chromatrace.quality.findings import check_finding
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage import strict_json
 
@@ -32,7 +33,10 @@ def sign(
     """Store `evidence` and return the inspection that it describes, signed by the acting inspector.
 
     valid_s  seconds in which the signature can be submitted
+
+    Raises `InvalidInput` if verdict, defects and measurements contradict one another.
     """
+    check_finding(verdict is Verdict.PASS, defects, sample_size, measured_misfit=not evidence.passed)
     key = evidence.key
     state = workspace.reader.read(reads.batch(key.batch_id))
     revision = state.first_revision if evidence.stage is Stage.FIRST else state.final_revision
@@ -75,6 +79,10 @@ def read_signed(document: Any) -> tuple[Inspection, bytes]:
         fields[name] = strict_json.digest(fields[name], f"/inspection/{name}")
     fields["stage"], fields["verdict"] = Stage(fields["stage"]), Verdict(fields["verdict"])
     fields["nonce"] = int(fields["nonce"])
+    defects = strict_json.whole(fields["defects"], "/inspection/defects")
+    check_finding(
+        fields["verdict"] is Verdict.PASS, defects, strict_json.whole(fields["sample_size"], "/inspection/sample_size")
+    )
     try:
         signature = bytes.fromhex(str(document.get("signature")).removeprefix("0x"))
     except ValueError as error:

@@ -119,14 +119,16 @@ def reading_keys(workspace: Workspace, names: Sequence[str]) -> list[ReaderKey]:
 def rewrap(workspace: Workspace, recovery: Path | None, progress: Callable[[int], None]) -> RewrapReport:
     """Replace older reader keys by the newest ones in all manifests that the held keys decrypt; see `Vault.rewrap`.
 
-    recovery  file of a recovery key to decrypt with, in addition to the keys of the data folder
+    recovery  file of a recovery key to decrypt with, besides the keys of the data folder, which keeps its public part
     progress  is called with the number of manifests checked so far
     """
     ring = key_ring(workspace)
     identities = ring.identities()
     keys = [key for identity in identities for key in ring.keys(identity)]
     if recovery is not None:
-        keys.append(load_key(recovery, workspace.settings.reader_password))
+        recovery_key = load_key(recovery, workspace.settings.reader_password)
+        ring.keep_recovery(recovery_key)
+        keys.append(recovery_key)
     current = {identity: ring.current(identity).reader for identity in identities}
     organisations = {identity.organisation for identity in identities}
     recovery_readers = [reader for number in organisations if (reader := ring.recovery(number)) is not None]

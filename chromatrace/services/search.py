@@ -172,4 +172,4 @@ def _lists(batch: BatchView, serial: Serial, documents: DocumentStore) -> bool:
     except ChromaTraceError:
         # A document that is missing or fails its digest proves nothing.
         return False
-    return content.serials is not None and serial in content.serials
+    return content.key == batch.key and content.serials is not None and serial in content.serials

@@ -17,6 +17,7 @@ from chromatrace.storage.private import private_folder
 if TYPE_CHECKING:
     from chromatrace.anchor import Anchorer
     from chromatrace.chain.client import Chain
+    from chromatrace.chain.outbox import Outbox
     from chromatrace.documents.store import DocumentStore
     from chromatrace.ethereum.manifest import Manifest
     from chromatrace.ethereum.rpc import RpcClient
@@ -109,13 +110,14 @@ class Workspace:
     @cached_property
     def signer(self) -> Signer:
         """The acting operator's key: the keystore, or a development account on a development chain."""
-        from chromatrace.ethereum.signer import dev_signer, keystore_signer
+        from chromatrace.ethereum.signer import dev_signer, keystore_signer, require_known_dev_account
 
         if self.settings.keystore is not None:
             return keystore_signer(self.settings.keystore, self.key_password(self.settings.keystore))
         if self.settings.dev_account is not None:
             with warnings.catch_warnings(record=True) as caught:
                 signer = dev_signer(self.settings.dev_account, self.chain_id)
+                require_known_dev_account(self.rpc, signer)
             for warning in caught:
                 self.notify(str(warning.message))
             return signer
@@ -139,13 +141,18 @@ class Workspace:
         """The chain, with the signer."""
         return self._chain(self.signer)
 
-    def _chain(self, signer: Signer | None) -> Chain:
-        from chromatrace.chain.client import Chain
+    @cached_property
+    def outbox(self) -> Outbox:
         from chromatrace.chain.outbox import Outbox
 
         outbox = Outbox(self.data / self.settings.outbox_path.name)
         self._stack.callback(outbox.close)
-        return Chain(self.rpc, self.manifest, outbox, signer)
+        return outbox
+
+    def _chain(self, signer: Signer | None) -> Chain:
+        from chromatrace.chain.client import Chain
+
+        return Chain(self.rpc, self.manifest, self.outbox, signer)
 
     @cached_property
     def spool(self) -> Spool:

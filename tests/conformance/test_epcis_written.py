@@ -30,8 +30,8 @@ class Event:
 
 BATCH, INPUT = b"\x01" * 32, b"\x02" * 32
 EVIDENCE = InspectionEvidence(
-    BatchKey.parse("09521234543213", "L1").gtin,
-    BatchKey.parse("09521234543213", "L1").lot,
+    BatchKey.parse("09521234543213", "L/1+").gtin,
+    BatchKey.parse("09521234543213", "L/1+").lot,
     Stage.FINAL,
     "2026-05-28T20:00:00+00:00",
     Instrument("Spectrophotometer", "SP-07", "2026-05-18"),
@@ -112,6 +112,12 @@ ALL_EVENTS = [
     custody("CustodyRejected", reason="no room"),
     custody("CustodyOfferWithdrawn"),
 ]
+
+
+def test_evidence_of_another_batch_is_not_exported():
+    """Digests are public, so an inspection can name the evidence of another batch."""
+    own, other = inspected(1, 1), inspected(2, 1, batch=INPUT)
+    assert ["sensorElementList" in event for event in events_of([own, other], Directory())] == [True, False]
 
 
 def test_exported_events_are_valid_by_the_schema(epcis_schema):

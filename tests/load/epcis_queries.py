@@ -55,7 +55,7 @@ def queries(batches: int) -> dict[str, str]:
         "future record times": "GE_recordTime=2090-01-01T00:00:00Z",
         "claims": "source=parties,others",
         "claims of unused step": "source=others&EQ_bizStep=packing",
-        "claims of nobody": "EQ_chromatrace:capturer=9521234500001",
+        "claims of an unknown capturer": "EQ_chromatrace:capturer=9521234500001",
         "one lot": f"MATCH_anyEPC={quote(links[5], safe='')}",
         "100 lots": f"MATCH_anyEPC={hundred}",
         "100 lots, rare step": f"MATCH_anyEPC={hundred}&EQ_bizStep=void_shipping",

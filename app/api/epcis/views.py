@@ -6,8 +6,10 @@ A capture job is finished when it is answered: a document is checked and stored 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
+from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,17 +20,19 @@ from app.api.epcis.capture import CaptureOptions, CaptureStore
 from app.api.epcis.captured_events import CapturedEvents
 from app.api.epcis.models import CaptureJob
 from app.api.epcis.reader import EventReader
-from app.context import current_operator, current_portal, current_snapshot, now_s, readable_lines
+from app.context import current_operator, current_portal, current_snapshot, now_s, readable_lines, visible_scopes
 from app.errors import LoginRequiredError
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput, NotFound
-from chromatrace.domain.rights import Role
+from chromatrace.domain.identifiers import Gtin
+from chromatrace.domain.rights import Role, Scope, scope_of_event
 from chromatrace.epcis.capture import PROCEED, ROLLBACK
 from chromatrace.epcis.document import EXTENDED_CONTEXT
 from chromatrace.epcis.errors import QueryTooComplexError
 from chromatrace.epcis.query import CHAIN, EventPage, EventQuery, LocatedEvent, page_of
 from chromatrace.identity.digital_link import DigitalLink
 from chromatrace.index import Snapshot
+from chromatrace.index.views import EventView
 from chromatrace.services.epcis_claims import ClaimRights
 from chromatrace.services.epcis_events import chain_events, query_parties, selected_lots
 from chromatrace.services.epcis_export import IndexDirectory
@@ -100,7 +104,7 @@ def _captures() -> CaptureStore:
 def _query(query: EventQuery) -> Response:
     _check_version()
     try:
-        page = page_of(query, _events(query))
+        page = _page(query)
     except TimeLimitError as error:
         raise QueryTooComplexError(
             error.message,
@@ -114,24 +118,41 @@ def _query(query: EventQuery) -> Response:
     return response
 
 
-def _events(query: EventQuery) -> Iterator[LocatedEvent]:
-    """Yield the chain's events, then the captured events. The statements of each have the same limit of time."""
+def _page(query: EventQuery) -> EventPage:
+    """Return the chain's events, then the captured events. The statements of each have the same limit of time."""
     portal, snapshot = current_portal(), current_snapshot()
     limit_s = portal.config.query_limit_ms / 1000
     documents = DocumentStore(portal.config.documents)
+    events: list[LocatedEvent] = []
     with snapshot.time_limit(limit_s):
         lots = selected_lots(snapshot, query)
         parties = query_parties(snapshot, query, lots)
         if query.includes(CHAIN):
+            visible = partial(_is_visible, cache(visible_scopes)) if snapshot.has_publications() else None
             directory = IndexDirectory(snapshot, documents, portal.chain.chain_id, portal.config.base_url)
-            yield from list(chain_events(snapshot, directory, query, lots))
+            found = chain_events(snapshot, directory, query, lots, visible)
+            if found.continue_after is not None or len(found.events) > query.per_page:
+                return page_of(query, found.events, found.continue_after)
+            events = found.events
     capturers = None
     if query.capturers is not None:
-        found = [snapshot.organisation_of_gln(gln) for gln in query.capturers]
-        capturers = [organisation.id for organisation in found if organisation is not None]
-    reader = _reader(snapshot)
+        organisations = [snapshot.organisation_of_gln(gln) for gln in query.capturers]
+        capturers = [organisation.id for organisation in organisations if organisation is not None]
     with portal.database.read() as session, time_limit(session.connection(), limit_s):
-        yield from CapturedEvents(session, reader, _Capturers(snapshot), parties).select(query, capturers)
+        captured = CapturedEvents(session, _reader(snapshot), _Capturers(snapshot), parties)
+        return page_of(query, chain(events, captured.select(query, capturers)))
+
+
+def _is_visible(scopes_of: Callable[[int, Gtin], Scope], event: EventView, lines: Sequence[tuple[int, Gtin]]) -> bool:
+    """Return whether the caller may see a chain event: its scope of the batch, and the product of each other batch.
+
+    Everyone sees holds and recalls, with the batch that caused a recall.
+    """
+    scope = scope_of_event(event.name)
+    if not scope:
+        return True
+    scopes = [scope, *(Scope.PRODUCT for _ in lines[1:])]
+    return all(needed in scopes_of(*line) for needed, line in zip(scopes, lines, strict=False))
 
 
 def _reader(snapshot: Snapshot) -> EventReader:

@@ -49,6 +49,7 @@ def download(record: str, name: str) -> ResponseReturnValue:
     content = records.file(entry, name)
     response = Response(_started(records.content(content)), mimetype=_MEDIA_TYPE)
     response.content_length = content.size
+    response.headers["Content-Disposition"] = "attachment"
     response.set_etag(content.digest.hex())
     return response.make_conditional(request, accept_ranges=True, complete_length=content.size)
 

@@ -76,6 +76,19 @@ class BatchQueries(Queries):
             batches |= {view.batch_id: view for view in self._batches(select(BatchRow).where(BatchRow.id.in_(chunk)))}
         return batches
 
+    def first_producer(self, gtin: Gtin) -> int | None:
+        """Return the organisation that registered the first batch of a product."""
+        statement = select(BatchRow.producer).where(BatchRow.gtin == int(gtin)).order_by(BatchRow.position).limit(1)
+        return first(tuple(row.producer for row in self._rows(statement)))
+
+    def lines_of(self, batch_ids: Sequence[BatchId]) -> dict[BatchId, tuple[int, Gtin]]:
+        """Return the producer and the product of many batches; unknown identifiers are left out."""
+        lines = {}
+        for chunk in chunks(list(dict.fromkeys(batch_ids))):
+            for row in self._rows(select(BatchRow.id, BatchRow.producer, BatchRow.gtin).where(BatchRow.id.in_(chunk))):
+                lines[BatchId(row.id)] = row.producer, Gtin.from_number(row.gtin)
+        return lines
+
     def count_batches(self, *, recalled: bool | None = None, reader: Reader | None = None) -> dict[BatchState, int]:
         """Return the number of batches by state, as `batches` selects them; states without batches are left out."""
         statement = select(BatchRow.state, func.count()).group_by(BatchRow.state).order_by(BatchRow.state)

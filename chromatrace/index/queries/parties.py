@@ -80,6 +80,10 @@ class PartyQueries(Queries):
             return ALL_SCOPES
         return Scope(choice.scopes) if unix_s <= choice.valid_until else Scope(0)
 
+    def has_publications(self) -> bool:
+        """Return whether any producer chose what everyone sees."""
+        return bool(self._rows(select(GrantRow.owner).where(GrantRow.owner == GrantRow.reader).limit(1)))
+
     def _organisations(self, statement: Statement) -> tuple[OrganisationView, ...]:
         rows, refs = self._rows_with_refs(statement, "position", "changed")
         warnings = self._name_warnings(rows)

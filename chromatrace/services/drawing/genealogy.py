@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 
 from chromatrace.domain.identifiers import BatchId
@@ -62,6 +63,13 @@ def _note(genealogy: Genealogy, omitted: int) -> str:
     return " ".join(sentences)
 
 
+def _isolated(name: str) -> str:
+    """Return a name that does not reorder the text around it: SVG has no element like `bdi`."""
+    if any(unicodedata.bidirectional(character) in ("R", "AL") for character in name):
+        return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
+    return name
+
+
 def _card(item: TracedBatch, link_of: LinkOf | None, *, selected: bool) -> Card:
     batch, step = item.batch, item.step
     tone = CardTone.PLAIN
@@ -72,8 +80,8 @@ def _card(item: TracedBatch, link_of: LinkOf | None, *, selected: bool) -> Card:
     elif batch.state in _PASSED:
         tone = CardTone.GOOD
     state = "recalled" if batch.recalled else "on hold" if batch.on_hold else batch.state.name.lower().replace("_", " ")
-    first = f"{item.product} · {batch.units:,}" if item.product else f"{batch.units:,} units"
-    second = f"{state} · {item.holder.name}"
+    first = f"{_isolated(item.product)} · {batch.units:,}" if item.product else f"{batch.units:,} units"
+    second = f"{state} · {_isolated(item.holder.name)}"
     if step.overused:
         excess = step.used - batch.quantity
         second = f"{excess:,} unit{'s' * (excess != 1)} overused"

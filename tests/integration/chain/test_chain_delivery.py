@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from dev_chain import revert
+from faulty_node import faulty_node
 
 from chromatrace.chain import calls, reads
 from chromatrace.chain.dev_node import DevNode
@@ -22,6 +23,7 @@ from chromatrace.ethereum.errors import (
     WrongDeploymentError,
 )
 from chromatrace.ethereum.manifest import Manifest
+from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import LocalSigner
 from chromatrace.storage.ports import held_port
 
@@ -287,6 +289,68 @@ def test_transaction_lost_by_the_node_is_sent_again(plant, held):
     held()
     chain.resume()
     assert chain.receipt(first.call).tx_hash == first.tx_hash
+
+
+def test_transaction_dropped_by_the_pool_is_sent_again_after_one_block(plant, held):
+    """The later ones wait for its nonce; no time has to pass."""
+    before = nonce(plant)
+    receipts = [plant.submit(replace(calls.open_channel(f"line-{n}"), gas=300_000), wait=False) for n in range(4)]
+    plant.rpc.call("anvil_dropTransaction", receipts[1].tx)
+    held()
+    assert nonce(plant) == before + 1
+    again = type(plant)(plant.rpc, plant.manifest, plant.outbox, plant.signer, plant.policy)
+    again.resume()
+    held()
+    again.resume()
+    assert nonce(plant) == before + 4
+    assert [again.receipt(receipt.call).tx_hash for receipt in receipts] == [receipt.tx_hash for receipt in receipts]
+
+
+def test_many_calls_arrive_in_the_order_of_their_nonces(plant):
+    """The node is slow to take the first ones."""
+    arrived = []
+    with faulty_node(plant.rpc.url) as node:
+
+        def note(requests):
+            raw = [request["params"][0] for request in requests if request["method"] == "eth_sendRawTransaction"]
+            if raw and not arrived:
+                time.sleep(0.5)
+            arrived.extend(raw)
+
+        node.respond = note
+        chain = type(plant)(RpcClient(node.url, 120), plant.manifest, plant.outbox, plant.signer, plant.policy)
+        channels = [replace(calls.open_channel(f"line-{number}"), gas=300_000) for number in range(700)]
+        outcomes = chain.send_many(channels, check=False)
+    expected = ["0x" + attempt.raw.hex() for attempt in plant.outbox.attempts(*(outcome.call for outcome in outcomes))]
+    assert list(dict.fromkeys(arrived)) == expected
+
+
+@pytest.mark.parametrize("chain_id", [31337, 1337])
+def test_calls_survive_a_moment_of_another_chain(plant, held, chain_id):
+    """Neither the included nor the open call is sent there, fails, or is signed again."""
+    receipts = [plant.submit(calls.open_channel("line-1"), wait=False)]
+    held()
+    receipts.append(plant.submit(calls.open_channel("line-2"), wait=False))
+    policy = replace(plant.policy, resend_after_s=0.0)
+    with DevNode(chain_id=chain_id) as other, faulty_node(plant.rpc.url) as balancer:
+        chain = type(plant)(RpcClient(balancer.url), plant.manifest, plant.outbox, plant.signer, policy)
+        chain.resume()
+        before = plant.outbox.get_many([receipt.call for receipt in receipts])
+        other.rpc().call("anvil_mine", hex(1000))
+        balancer.target = other.url
+        with pytest.raises(WrongDeploymentError, match="belongs to chain 31337"):
+            chain._transaction_sender.settle(chain._transaction_sender.fee_context())
+        if chain_id != plant.manifest.chain_id:
+            # The node rejects the signature for another chain.
+            with pytest.raises(WrongDeploymentError, match="belongs to chain 31337"):
+                chain._transaction_sender.broadcast([receipts[1].call], 1000)
+        assert plant.outbox.get_many([receipt.call for receipt in receipts]) == before
+        balancer.target = plant.rpc.url
+        chain.resume()
+        held()
+        chain.resume()
+    assert [plant.receipt(receipt.call).tx_hash for receipt in receipts] == [receipt.tx_hash for receipt in receipts]
+    assert opened_channels(plant) == {"line-1": 1, "line-2": 1}
 
 
 def test_empty_account_is_reported(plant):

@@ -59,13 +59,23 @@ def start(isolated, manifest, tmp_path):
     """
     running = []
 
-    def begin(account, panel, *answers, terminal=None):
-        return command(account, "run", "--panel", str(panel), "--every", "0.1", *answers, terminal=terminal)
+    def begin(account, panel, *answers, terminal=None, rpc_url=None):
+        run = ("run", "--panel", str(panel), "--every", "0.1", *answers)
+        return command(account, *run, terminal=terminal, rpc_url=rpc_url)
 
-    def command(account, *arguments, terminal=None):
+    def command(account, *arguments, terminal=None, rpc_url=None):
         folder = tmp_path / f"inspector-{account}"
         folder.mkdir(exist_ok=True)
-        base = ("--data", folder, "--rpc-url", isolated.url, "--manifest", manifest, "--dev-account", account)
+        base = (
+            "--data",
+            folder,
+            "--rpc-url",
+            rpc_url or isolated.url,
+            "--manifest",
+            manifest,
+            "--dev-account",
+            account,
+        )
         with (tmp_path / f"log-{account}.txt").open("ab") as log:
             out = log if terminal is None else terminal
             command_line = (*base, "inspection", *arguments)

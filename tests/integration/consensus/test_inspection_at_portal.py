@@ -32,6 +32,11 @@ from chromatrace.domain.rights import Role, SeatStatus
 from chromatrace.ethereum.abi import decode_log
 from chromatrace.index import Follower, Index
 from chromatrace.plant import example_plant
+from chromatrace.quality.check_sheet import Parameter, ToleranceSheet
+from chromatrace.quality.inspection_tasks import FILE_NAME as TASKS
+from chromatrace.quality.inspection_tasks import InspectionTask, InspectionTasks, TaskSubject
+from chromatrace.quality.inspector_states import FILE_NAME as STATES
+from chromatrace.quality.inspector_states import InspectorStates
 
 PASSWORD = "seven grey panes of glass"
 SHEET = "electrochromic"
@@ -56,11 +61,16 @@ class Portal:
         return process
 
     def start_in_process(self):
-        config = PortalSettings(data_folder=self.data, rpc_url=self.rpc_url, manifest_path=self.manifest)
-        with closing(Index(config.index_database)) as index:
+        self.follow()
+        self.transport = httpx.WSGITransport(app=create_app(self.settings()))
+
+    def settings(self):
+        return PortalSettings(data_folder=self.data, rpc_url=self.rpc_url, manifest_path=self.manifest)
+
+    def follow(self):
+        with closing(Index(self.settings().index_database)) as index:
             index.migrate()
             Follower(index, self.chain.rpc, self.chain.manifest).sync()
-        self.transport = httpx.WSGITransport(app=create_app(config))
 
     def log_in(self, name, roles=Role.INSPECTOR):
         """Create an operator of the panel's organisation and return a client with its session."""
@@ -187,6 +197,42 @@ def test_a_person_answers_once_per_round_and_must_be_an_inspector(chain, panel, 
     assert submit(second, state="pass").status_code == 200
     until(lambda: round_of(chain, panel).phase == DECIDED)
     assert sorted(seat.state for seat in round_of(chain, panel).seats) == [0, 0, 1]
+    portal.follow()
+    assert "differs from the result, pass" in first.get("/console/inspections").text
+    assert "agrees with the result, pass" in second.get("/console/inspections").text
+
+
+def test_contradictions_and_faults_are_shown(chain, panel, portal):
+    """The task is added as an inspector's process adds it; no process runs."""
+    portal.start_in_process()
+    about = TaskSubject("0x" + "0a" * 32, 1, "first", 2, ("pass", "fail"))
+    inspector, now = "0x" + "5c" * 20, int(time.time())
+    sheet = ToleranceSheet((Parameter("haze", "%", high=6.5),))
+    with (
+        closing(InspectionTasks(portal.data / TASKS)) as tasks,
+        closing(InspectorStates(portal.data / STATES)) as states,
+    ):
+        tasks.add(InspectionTask(b"\7" * 32, inspector, panel, now + 600, about, sheet))
+        states.write(inspector, panel, panel, 1, {"chain": "the node limits the rate"})
+        client = portal.log_in("reader@example-glass")
+        page, _ = open_task(client)
+        assert "the node limits the rate" in page.text.lower()
+        for values in (
+            {"value-0": "91", "defects": "0"},
+            {"value-0": "3.5", "defects": "2"},
+            {"value-0": "3.5", "defects": "3"},
+            {"value-0": "91", "defects": "1", "state": "pass"},
+            {"value-0": "3_5", "defects": "0"},
+            {"value-0": "\uff13", "defects": "0"},
+            {"value-0": "3.5", "defects": "\u0660"},
+        ):
+            assert submit(client, **values).status_code == 400, values
+        ambiguous = submit(client, **{"value-0": "2,125"})
+        assert (ambiguous.status_code, "2125 or 2.125" in ambiguous.text) == (400, True)
+        accepted = submit(client, **{"value-0": "3,5"})
+        assert (accepted.status_code, "waiting to be sent" in accepted.text) == (200, True)
+        states._db.execute("UPDATE states SET seen_at = ?", (now - 600,))
+        assert "has not reported since" in client.get("/console/inspections").text
 
 
 def test_an_inspector_that_misses_the_deadline_is_replaced(chain, panel, start, portal, tmp_path, monkeypatch):

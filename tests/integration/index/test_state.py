@@ -10,10 +10,10 @@ from test_interruptions import wait_for
 
 from chromatrace.crypto.sealed_answer import lane_id
 from chromatrace.domain.ledger_entries import subject_id
-from chromatrace.domain.rights import RouteKind, SalesChannel
+from chromatrace.domain.rights import OrganisationKind, Role, RouteKind, SalesChannel, Scope
 from chromatrace.ethereum.abi import contract
 from chromatrace.index.projections.consensus import DECIDED
-from chromatrace.index.views import ComponentView, OfferState, RouteProofState
+from chromatrace.index.views import ComponentView, OfferState, Reader, RouteProofState
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,35 @@ def busy_world(world):
     batch = world.release()
     world.send(1, "CustodyLedger", "offer", batch, world.organisations[3], 2**64 - 1)
     return world
+
+
+def test_lists_of_a_reader_equal_the_contract(busy_world, index, follower):
+    """A reader lists what its organisation made or holds, and the lines that `mayRead` grants it now."""
+    follower.sync()
+    now = busy_world.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"]
+    batches = query(index).batches(limit=1000)
+    lengths = set()
+    for address in busy_world.accounts:
+        operator = query(index).operator(address)
+        if operator is None or query(index).organisation(operator.organisation).kind is OrganisationKind.AUTHORITY:
+            continue
+        if not busy_world.read("Consortium", "isAuthorised", address, int(sum(Role))):
+            continue
+        number, product = operator.organisation, int(Scope.PRODUCT)
+        lines = {(view.producer, view.gtin) for view in batches}
+        granted = {
+            line for line in lines if busy_world.read("Consortium", "mayRead", address, line[0], int(line[1]), product)
+        }
+        expected = [
+            view.batch_id
+            for view in batches
+            if number in (view.producer, view.custodian) or (view.producer, view.gtin) in granted
+        ]
+        reader = Reader(number, int(now, 16))
+        assert [view.batch_id for view in query(index).batches(reader=reader, limit=1000)] == expected
+        assert sum(query(index).count_batches(reader=reader).values()) == len(expected)
+        lengths.add(len(expected))
+    assert len(lengths) > 1
 
 
 def open_offer(index, batch):

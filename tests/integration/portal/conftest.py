@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 from pathlib import Path
@@ -14,7 +13,7 @@ from chromatrace.chain import calls
 sys.path.insert(0, str(Path(__file__).parent))
 
 from dev_chain import wait_until_mined
-from served_portal import PortalProcess
+from served_portal import PortalProcess, offline_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 GLN, OTHER_GLN = "9521234000006", "9521234000013"
@@ -101,17 +100,4 @@ def serve(consortium, data):
 @pytest.fixture
 def settings(tmp_path):
     """Return settings of a portal with an empty index and without a chain."""
-    from app import PortalSettings
-    from chromatrace.index import Index
-
-    names = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger")
-    contracts = {
-        name: {"address": f"0x{number:040x}", "tx": f"0x{number:064x}", "block": 1, "code_hash": f"0x{number:064x}"}
-        for number, name in enumerate(names, start=1)
-    }
-    manifest = tmp_path / "manifest.json"
-    manifest.write_text(json.dumps({"chain_id": 31337, "block": 1, "contracts": contracts}))
-    index = Index(f"sqlite:///{tmp_path / 'index.db'}")
-    index.migrate()
-    index.close()
-    return PortalSettings(data_folder=tmp_path, rpc_url="http://127.0.0.1:9", manifest_path=manifest)
+    return offline_settings(tmp_path)

@@ -1,7 +1,8 @@
-"""The portal as a process."""
+"""The portal as a process, and settings of a portal without a chain."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -11,6 +12,24 @@ import fork_server
 import httpx
 
 PASSWORD = "seven grey panes of glass"
+
+
+def offline_settings(folder, chain_id=31337, **changes):
+    """Return settings of a portal with an empty index whose node does not respond."""
+    from app import PortalSettings
+    from chromatrace.index import Index
+
+    names = ("Consortium", "BatchRegistry", "InspectionLedger", "CustodyLedger", "ProcessLedger")
+    contracts = {
+        name: {"address": f"0x{number:040x}", "tx": f"0x{number:064x}", "block": 1, "code_hash": f"0x{number:064x}"}
+        for number, name in enumerate(names, start=1)
+    }
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps({"chain_id": chain_id, "block": 1, "contracts": contracts}))
+    index = Index(f"sqlite:///{folder / 'index.db'}")
+    index.migrate()
+    index.close()
+    return PortalSettings(data_folder=folder, rpc_url="http://127.0.0.1:9", manifest_path=manifest, **changes)
 
 
 class PortalProcess:

@@ -1,19 +1,28 @@
-"""A production portal behind a real nginx with TLS."""
+"""A production portal with two workers behind a real nginx with TLS."""
 
 from __future__ import annotations
 
+import pickle
 import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
-from dataclasses import replace
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from eth_account import Account
+
+from app.store import PortalDatabase
+from app.store.rate_counts import SqlRateStorage
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from served_portal import offline_settings
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 ORIGIN = "https://trace.example"
@@ -47,6 +56,25 @@ http {{
         }}
     }}
 }}
+"""
+
+PORTAL = """
+import pickle, sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from app import create_app
+from app.workers import serve
+
+config = pickle.loads(Path(sys.argv[1]).read_bytes())
+
+
+@contextmanager
+def start():
+    yield create_app(config)
+
+
+serve(start, config, lambda: print("listening", flush=True))
 """
 
 
@@ -110,30 +138,39 @@ class Site:
         return httpx.Client(base_url=f"http://127.0.0.1:{self._portal_port}", transport=transport, headers=headers)
 
 
-@pytest.fixture
-def site(settings, tmp_path):
+@pytest.fixture(scope="module")
+def running_site(tmp_path_factory):
     if NGINX is None:
         pytest.skip("nginx is not installed (apt-get install nginx)")
-    from app import create_app
-    from app.server import serve_http
-
-    manifest = settings.manifest_path
-    manifest.write_text(manifest.read_text().replace('"chain_id": 31337', '"chain_id": 8453'))
-    production = replace(
-        settings,
+    folder, portal_port = tmp_path_factory.mktemp("portal"), _free_port()
+    settings = offline_settings(
+        folder,
+        chain_id=8453,
         production=True,
         base_url=ORIGIN,
         trusted_proxies=(PROXY,),
         page_limit="3 per hour",
-        port=0,
+        port=portal_port,
+        workers=2,
     )
-    folder = tmp_path / "nginx"
-    folder.mkdir()
-    with serve_http(create_app(production), production) as portal_port:
-        process, proxy_port = _start_nginx(folder, portal_port)
-        yield Site(portal_port, proxy_port)
-        process.terminate()
-        process.communicate(timeout=60)
+    (folder / "settings").write_bytes(pickle.dumps(settings))
+    portal = subprocess.Popen([sys.executable, "-c", PORTAL, folder / "settings"], stdout=subprocess.PIPE, text=True)
+    assert portal.stdout.readline() == "listening\n"
+    process, proxy_port = _start_nginx(folder, portal_port)
+    with closing(PortalDatabase(settings.portal_database)) as database:
+        yield Site(portal_port, proxy_port), database
+    for running in (process, portal):
+        running.terminate()
+        running.communicate(timeout=120)
+    assert portal.returncode == 0
+
+
+@pytest.fixture
+def site(running_site):
+    """Return the site with new rate counters."""
+    site, database = running_site
+    SqlRateStorage("portal://", database=database).reset()
+    return site
 
 
 def statuses(client, count, **options):
@@ -206,3 +243,13 @@ def test_wallet_message_names_public_origin(site):
         challenge = visitor.post("/login/wallet/challenge", data={"address": address}, headers=headers)
         assert challenge.status_code == 200, challenge.text
         assert challenge.json()["message"].startswith("trace.example wants you to sign in")
+
+
+@pytest.mark.parametrize("framing", ["declared", "chunked"])
+def test_body_limits_hold_behind_the_proxy(site, framing):
+    body = b"name=" + b"a" * 200_000
+    content = body if framing == "declared" else iter([body])
+    with site.visitor(FIRST) as visitor:
+        answer = visitor.post("/login", content=content)
+        assert (answer.status_code, "File too large" in answer.text) == (413, True)
+        assert visitor.get("/").status_code == 200

@@ -64,7 +64,7 @@ def test_reader_of_another_organisation_cannot_change_readers(shop, order, compe
         rejected = shop.run(
             COMPETITOR, "record", "grant", ORDER, "C-2026-001", "--as", competitor["fingerprint"], *change, status=1
         )
-        assert rejected["error"] in ("InvalidInput", "KeyMissingError", "NotAuthorised", "NotMember"), rejected
+        assert rejected["error"] == "NotDepartmentOwner"
     assert (1, "Sales") in readers(shop, SALES, ORDER, "C-2026-001")
 
 
@@ -81,6 +81,19 @@ def test_invented_reader_is_rejected(shop, order, competitor):
         assert shop.error(SALES, "record", "grant", ORDER, "C-2026-001", "--to", text) == ("InvalidInput", "reader")
         assert shop.error(SALES, "record", "add", shop.write(CONTRACT), "--reader", text) == ("InvalidInput", "reader")
     assert shop.run(SALES, "record", "show", ORDER, "C-2026-001")["readers"] == before
+
+
+def test_second_key_of_a_department_is_rejected_without_writing(shop, order):
+    from chromatrace.records.reader_key import ReaderIdentity, ReaderKey
+
+    own = bytes.fromhex(order["readers"][0]["department"][2:])
+    text, stored = str(ReaderKey.generate(ReaderIdentity(1, own), "Sales").reader), shop.stored()
+    new = shop.write(CONTRACT | {"contract_id": "C-second"})
+    assert shop.error(SALES, "record", "add", new, "--reader", text) == ("ReaderExistsError", "reader")
+    assert shop.error(SALES, "record", "grant", ORDER, "C-2026-001", "--to", text) == ("ReaderExistsError", "reader")
+    locked_out = ["record", "grant", ORDER, "C-2026-001", "--to", text, "--rotate"]
+    assert shop.error(SALES, *locked_out) == ("InvalidInput", "reader")
+    assert shop.stored() == stored
 
 
 def test_reader_that_is_not_on_the_chain_is_rejected(shop, order):
@@ -154,10 +167,14 @@ def test_rotation_and_recovery(shop, order, design, competitor):
 
     ring = shop.folder / "data" / "keys" / "readers"
     shutil.rmtree(ring / f"1-{new['department'][2:]}")
+    (ring / "1.recovery").unlink()
     assert shop.error(DESIGN, "record", "show", DESIGN_KIND, "D-1") == ("KeyMissingError", "as")
     newer = shop.run(DESIGN, "key", "reader", "Product design")
     assert shop.error(DESIGN, "record", "show", DESIGN_KIND, "D-1") == ("KeyMissingError", "as")
+    own = next(path for path in ring.rglob("*.json") if newer["department"][2:] not in str(path))
+    assert shop.error(DESIGN, "record", "rewrap", "--recovery", own) == ("InvalidInput", "recovery")
     assert shop.run(DESIGN, "record", "rewrap", "--recovery", offline)["changed"] == 2
+    assert recovery["reader"] == (ring / "1.recovery").read_text().strip()
     target = shop.folder / "recovered"
     shop.run(DESIGN, "record", "show", DESIGN_KIND, "D-1", "--save", f"drawing_file={target}")
     assert target.read_bytes() == DRAWING

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from unittest.mock import ANY
 
 import pytest
 from access_model import UNKNOWN, attempt
@@ -248,3 +250,52 @@ def test_junk_in_the_vault_does_not_affect_other_records(world, file):
         DESIGNER, "POST", "/records/files", query_string={"schema": document.schema}, data=b"x", headers=BINARY
     )
     assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("content", [b"", b"5", b"[]", b'{"reader": 5}', b"\xff"])
+def test_damaged_key_file_affects_its_department_only(world, content):
+    """The portal reports that it cannot answer; the department's own data folder and other departments can."""
+    drawing, order = of(world, "a", DESIGN), of(world, "a", SALES)
+    held = world.key_file("a", DESIGN)
+    path = world.portal_data / "keys" / "readers" / held.parent.name / held.name
+    before = path.read_bytes()
+    path.write_bytes(content)
+    try:
+        answer = world.show(DESIGNER, drawing)
+        assert (answer.status_code, answer.mimetype) == (503, "application/problem+json"), answer.text
+        assert str(world.portal_data) not in answer.text
+        assert world.show(SELLER, order).json["document"] == order.fields
+        assert world.run(DESIGNER, "record", "show", "product-design.design", drawing.key)[0] == 0
+    finally:
+        path.write_bytes(before)
+    held.write_bytes(content)
+    try:
+        status, report = world.run(DESIGNER, "record", "show", "product-design.design", drawing.key)
+        assert (status, report["error"]) == (1, "ReaderKeyFileError")
+        assert str(held) in report["message"]
+    finally:
+        held.write_bytes(before)
+    assert world.show(DESIGNER, drawing).json["document"] == drawing.fields
+
+
+def test_rewrapping_with_invented_keys_of_another_organisation(world):
+    """A reader of B creates keys and a recovery key that name A's department, and rewraps."""
+    order = contract_order(world)
+    document = world.remember("a", SALES, order, world.add(SELLER, order).json)
+    body = {"reader": world.readers["b", SALES]}
+    assert world.request(SELLER, "POST", f"/records/{document.record}/readers", json=body).status_code == 200
+    document.readers.add(("b", SALES))
+    held = world.data("b") / "keys" / "readers"
+    before = set(held.iterdir())
+    for command in (("reader", SALES), ("recovery", world.folder / "recovery.json")):
+        world.run(FOREIGN_SELLER, "key", *command, "--organisation", ORGANISATIONS["a"])
+    try:
+        assert world.run(FOREIGN_SELLER, "record", "rewrap") == (0, {"checked": ANY, "changed": 0, "errors": []})
+    finally:
+        for added in set(held.iterdir()) - before:
+            shutil.rmtree(added) if added.is_dir() else added.unlink()
+    status, report = world.run(SELLER, "record", "show", "sales.contract-order", document.key)
+    assert status == 0, report
+    assert {item["fingerprint"] for item in report["readers"]} == {
+        world.fingerprints[reader] for reader in document.readers
+    }

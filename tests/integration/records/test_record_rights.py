@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 
 import pytest
+from flask import session as cookie
 from three_organisations import (
     APPEND,
     BINARY,
@@ -26,6 +28,8 @@ from three_organisations import (
     secret_file,
     secret_text,
 )
+
+from app.sessions import SessionUser
 
 CALLERS = (
     operator("a", DESIGN),  # a member of the department, with both rights
@@ -130,6 +134,17 @@ def list_by_key(call):
     return call.send("GET", "/records", query_string=query), call.may_read
 
 
+def list_of_transaction(call):
+    transaction = call.world.transaction_of(call.document)
+    return call.send("GET", "/records", query_string={"transaction": transaction}), call.may_read
+
+
+def show_by_transaction(call):
+    transaction = call.world.transaction_of(call.document)
+    path = f"/records/{call.document.record}"
+    return call.world.request(call.person, "GET", path, query_string={"transaction": transaction}), call.may_read
+
+
 def show(call):
     answer = call.send("GET", f"/records/{call.document.record}")
     assert (answer.status_code == 200) == (call.document.fields["drawing_file"].encode() in answer.data)
@@ -185,11 +200,11 @@ def revoke(call):
 
 ROUTES = {
     ("GET", "/api/v1/record-kinds"): [kinds],
-    ("GET", "/api/v1/records"): [list_, list_by_key],
+    ("GET", "/api/v1/records"): [list_, list_by_key, list_of_transaction],
     ("POST", "/api/v1/records"): [add],
     ("POST", "/api/v1/records/import"): [import_],
     ("POST", "/api/v1/records/files"): [upload],
-    ("GET", "/api/v1/records/<record:record>"): [show],
+    ("GET", "/api/v1/records/<record:record>"): [show, show_by_transaction],
     ("GET", "/api/v1/records/<record:record>/files/<name>"): [download],
     ("POST", "/api/v1/records/<record:record>/readers"): [grant],
     ("DELETE", "/api/v1/records/<record:record>/readers/<fingerprint>"): [revoke],
@@ -299,3 +314,59 @@ def test_commands_check_the_department_of_the_entry(world, drawing, row):
     for person in COMMAND_CALLERS:
         succeeded, allowed = row(Call(world, person, drawing))
         assert succeeded == allowed, person
+
+
+def test_capture_job_belongs_to_the_organisation_of_the_capturer(world, drawing):
+    event = {
+        "type": "ObjectEvent",
+        "action": "OBSERVE",
+        "eventTime": "2026-03-31T10:00:00Z",
+        "eventTimeZoneOffset": "+00:00",
+        "epcList": ["https://id.gs1.org/01/09521234543213/21/1"],
+    }
+    document = {
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": "2026-03-31T10:00:00Z",
+        "epcisBody": {"eventList": [event]},
+    }
+    client = world.app.test_client()
+
+    def auth(person):
+        who = world.rights.people.get(person)
+        return None if who is None else (who.name, who.password)
+
+    captured = client.post("/epcis/v2/capture", json=document, auth=auth(operator("a", DESIGN)))
+    assert captured.status_code == 202, captured.text
+    for person in CALLERS:
+        call = Call(world, person, drawing)
+        answer = client.get(captured.headers["Location"], auth=auth(person))
+        allowed = call.may_act and call.organisation == OWNER
+        refused = 401 if person is None else 404 if call.may_act else 403
+        assert answer.status_code == (200 if allowed else refused), (person, answer.text)
+
+
+def test_console_pages_check_the_department_of_the_entry(world, drawing):
+    """The chain has only hashes of the product names; the pages show them to readers of the contract."""
+    order = next(item for item in world.documents if (item.organisation, item.department) == (OWNER, SALES))
+    product = order.fields["products"][0]["product_id"]
+    for person in CALLERS:
+        client, allowed = session_of(world, person), world.rights.may_read(person, OWNER, SALES)
+        page = client.get(f"/console/orders/{order.key}")
+        assert ((page.status_code, f">{product}<" in page.text) == (200, True)) == allowed, (person, page.text)
+        found = client.get("/console/find", query_string={"q": order.key})
+        assert (order.digest[2:10] in found.text or ("Contract" in found.text and found.status_code == 200)) == allowed
+
+
+def session_of(world, person):
+    """Return a client with a session of a person, or without one for None."""
+    client = world.app.test_client()
+    if person is not None:
+        with world.app.test_request_context():
+            user = SessionUser(world.rights.people[person].address, None)
+            world.app.extensions["portal"].sessions.start(user, int(time.time()))
+            started = dict(cookie)
+        with client.session_transaction() as stored:
+            stored.update(started)
+    return client

@@ -374,8 +374,14 @@ class World:
 
     def rename_reader(self, organisation, department, name):
         """Print the reader key of a department under another name."""
-        key = load_key(self._key_file(organisation, department), READER_PASSWORD)
+        key = load_key(self.key_file(organisation, department), READER_PASSWORD)
         self.readers[organisation, department] = str(ReaderKey(key.identity, name, key.private).reader)
+
+    def transaction_of(self, document):
+        """Return the transaction that appended a document."""
+        entries = query(self.index).record(RecordId(bytes.fromhex(document.record[2:])))
+        department = self.departments[document.organisation, document.department]
+        return "0x" + next(entry for entry in entries if entry.department == department).appended.tx_hash.hex()
 
     def is_about(self, item, product):
         document = item.document if isinstance(item, Replay) else item
@@ -394,11 +400,12 @@ class World:
         """Return the passwords of an organisation and the forms of its private keys."""
         secrets_ = [who.password.encode() for who in self.rights.people.values() if who.organisation == organisation]
         for department in DEPARTMENTS:
-            raw = load_key(self._key_file(organisation, department), READER_PASSWORD).private.private_bytes_raw()
+            raw = load_key(self.key_file(organisation, department), READER_PASSWORD).private.private_bytes_raw()
             secrets_ += [raw, raw.hex().encode(), base64.b64encode(raw).rstrip(b"=")]
         return [*secrets_, READER_PASSWORD.encode()]
 
-    def _key_file(self, organisation, department):
+    def key_file(self, organisation, department):
+        """Return the file of a department's reader key in the data folder of its organisation."""
         identifier = self.departments[organisation, department].hex()
         (path,) = (self.data(organisation) / "keys" / "readers").glob(f"*{identifier}*/*.json")
         return path

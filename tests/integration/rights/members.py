@@ -26,11 +26,12 @@ from chromatrace.documents.content import (
 )
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.genealogy import Input
-from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, Lot, check_digit
+from chromatrace.domain.identifiers import ZERO_BYTES32, BatchKey, Gln, Gtin, Lot, check_digit
 from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, SalesChannel, Stage, Verdict
 from chromatrace.domain.serials import SerialRange
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
+from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower, Index
 
 ALL_ROLES = Role(sum(Role))
@@ -100,7 +101,8 @@ class Members:
         content = BatchContent(key.gtin, key.lot, ProductDescription(name, ""), 10, "2026-10-14T06:30:00Z", **details)
         inputs = tuple(Input(used.batch_id, 1) for used in made_of)
         digest = self.documents.put(content.to_bytes())
-        self.submit(account, calls.register_batch(calls.Registration(key, 10, digest, inputs=inputs)))
+        root = serial_root(details["serials"]) if "serials" in details else ZERO_BYTES32
+        self.submit(account, calls.register_batch(calls.Registration(key, 10, digest, root, inputs=inputs)))
         return key
 
     def inspect(self, key, stage):
@@ -134,8 +136,8 @@ class Members:
         signature = sign_inspection(inspection, chain.signer, self.manifest.chain_id, ledger)
         self.submit(MAKER, calls.record_inspection(inspection, signature))
 
-    def sell(self, key, buyer):
-        """Release the maker's batch and transfer it to another organisation."""
+    def sell(self, key, buyer, *, accept=True):
+        """Release the maker's batch, offer it to another organisation and accept the offer."""
         batch = key.batch_id
         self.inspect(key, Stage.FIRST)
         self.submit(MAKER, calls.assemble(batch))
@@ -143,7 +145,8 @@ class Members:
         self.submit(MAKER, calls.grade(batch, 10, 0, 0))
         self.submit(MAKER, calls.release(batch, SalesChannel.STANDARD))
         self.submit(MAKER, calls.offer_custody(batch, buyer, 2**40))
-        self.submit(buyer, calls.accept_custody(batch))
+        if accept:
+            self.submit(buyer, calls.accept_custody(batch))
 
     def sync(self):
         """Bring the index up to the newest block."""
@@ -154,7 +157,7 @@ class Members:
         """Return the number of organisations on the chain."""
         return self.chain(REGISTRAR).read(reads.organisation_count())
 
-    def portal(self, **settings):
+    def portal(self, kinds=(), **settings):
         """Return a portal without rate limits and without checks of form tokens."""
         unlimited = dict.fromkeys(("page_limit", "api_limit", "login_limit", "scan_limit"), "100000 per minute")
         app = create_app(
@@ -163,8 +166,10 @@ class Members:
                 rpc_url=self.node.url,
                 manifest_path=self.manifest_path,
                 base_url="http://portal.example",
+                query_limit_ms=60_000,
                 **(unlimited | settings),
-            )
+            ),
+            kinds=kinds,
         )
         app.config["WTF_CSRF_ENABLED"] = False
         return app

@@ -176,3 +176,16 @@ def test_a_grantee_sees_no_other_line_in_a_trace(members, client, lots, granted)
 def test_json_of_a_batch_names_the_producer_of_each_input(members, app, lots):
     data = app.test_client().get(f"/01/{gtin(SOLD)}/10/C-1?format=json").json
     assert [(item["lot"], item["producer"]["name"]) for item in data["made_of"]] == [("C-1", "Example Panes")]
+
+
+def test_a_product_names_its_producers_and_the_first_one_comes_first(members, app, lots):
+    other = members.register(RIVAL, MINE, "C-77", "Copied pane")
+    members.sync()
+    visitor = app.test_client()
+    producers = ["Example Panes", "Example Mirrors"]
+    assert visitor.get(f"/01/{other.gtin}?format=json").json["producers"] == producers
+    page = visitor.get(f"/01/{other.gtin}").text
+    assert "registered by <bdi>Example Panes</bdi>, then by <bdi>Example Mirrors</bdi>." in page
+    links = visitor.get(f"/01/{other.gtin}?linkType=all").json["linkset"][0]["https://gs1.org/voc/epcis"]
+    assert [link["title"].rpartition(" lots of ")[2] for link in links] == producers
+    assert ["C-77" in link["href"] for link in links] == [False, True]

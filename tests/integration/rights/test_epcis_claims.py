@@ -1,4 +1,4 @@
-"""Captured EPCIS events are claims of their capturer: who may make them, who may read them, and how they are shown."""
+"""Captured EPCIS events are claims of their capturer: rights to make and to read them, and how they are shown."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from members import FOREVER, MAKER, OFFICE, ORGANISATIONS, PARTNER, RIVAL, clien
 from chromatrace.chain import calls
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, check_digit
-from chromatrace.domain.rights import SalesChannel, Scope, Stage, Verdict
+from chromatrace.domain.rights import ALL_SCOPES, SalesChannel, Scope, Stage, Verdict
 from chromatrace.epcis.mapping import is_chain_event_id
 
-LINE, OTHER_LINE, RIVAL_LINE, UNUSED_LINE = 7301, 7302, 7303, 7304
+LINE, OTHER_LINE, RIVAL_LINE, UNUSED_LINE, HIDDEN_LINE = 7301, 7302, 7303, 7304, 7305
 EVENTS = "/epcis/v2/events"
 _lots = (f"EC{number:04d}" for number in itertools.count())
 
@@ -365,3 +365,53 @@ def test_events_and_documents_of_a_capturer_are_limited(members):
         assert (answer.status_code, answer.json["field"]) == (429, "/epcisBody/eventList")
     other = client_of(members.portal(capture_limit=2000), operator)
     assert capture(other, *claims).status_code == 202
+
+
+def test_search_through_withheld_events_is_continued_on_the_next_page(members, client, monkeypatch):
+    """Pages may have fewer events, or none, and a link to the next one."""
+    hidden, shown = register(members, MAKER, HIDDEN_LINE), register(members, MAKER, LINE)
+    for _ in range(3):
+        hidden = register(members, MAKER, HIDDEN_LINE)
+    last = register(members, MAKER, LINE)
+    members.submit(MAKER, calls.grant_read_scopes(MAKER, [hidden.gtin], Scope(0)))
+    members.sync()
+
+    def pages():
+        url, sizes, found = f"{EVENTS}?source=chain&perPage=2&EQ_bizStep=commissioning", [], []
+        while url:
+            answer = client(None).get(url)
+            found += answer.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+            sizes.append(len(found))
+            url = answer.headers.get("Link", "<>").split(">")[0][1:]
+        return len(sizes), found
+
+    number, found = pages()
+    monkeypatch.setattr("chromatrace.services.epcis_events.MAX_EXAMINED", 3)
+    more, again = pages()
+    assert again == found
+    assert more > number
+    text = str(found)
+    assert (f"/{hidden.gtin}/" in text, f"/{shown.lot}'" in text, f"/{last.lot}'" in text) == (False, True, True)
+    members.submit(MAKER, calls.grant_read_scopes(MAKER, [hidden.gtin], ALL_SCOPES))
+    members.sync()
+
+
+def test_page_of_a_lot_shows_public_claims_with_their_capturer(members, client, released):
+    hand_over(members, released, MAKER, PARTNER)
+    path, unit = f"/01/{released.gtin}/10/{released.lot}", f"{link(released)}/21/000009"
+    assert "Statements of organisations" not in client(None).get(path).text
+    wrong = event(link(released), bizStep="storing", disposition="damaged")
+    correction = wrong | {"errorDeclaration": {"declarationTime": "2026-10-06T00:00:00Z", "reason": "incorrect_data"}}
+    assert capture(client(PARTNER), wrong, correction).status_code == 202
+    assert capture(client(MAKER), event(link(released), bizStep="https://example.org/<b>polishing")).status_code == 400
+    assert capture(client(MAKER), event(link(released), bizStep="https://example.org/polishing")).status_code == 202
+    assert capture(client(MAKER), instance(unit, bizStep="repairing")).status_code == 202
+    assert capture(client(MAKER), event(link(released), bizStep="packing"), visibility="partners").status_code == 202
+    page = client(None).get(path).text
+    _, _, table = page.partition("Statements of organisations")
+    table = table.partition("</table>")[0]
+    assert table.count(ORGANISATIONS[PARTNER][1]) == 2
+    assert table.count(ORGANISATIONS[MAKER][1]) == 1
+    for text in ("Stated by", "storing, damaged", "declared erroneous", "https://example.org/polishing", "holder"):
+        assert text in table
+    assert ("packing" in table, "repairing" in table) == (False, False)

@@ -6,11 +6,11 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from members import ALL_ROLES, MAKER, REGISTRAR, gln, gtin
+from members import ALL_ROLES, MAKER, REGISTRAR, address_of, client_of, gln, gtin
 
 from chromatrace.chain import calls
 from chromatrace.cli import main
-from chromatrace.domain.rights import OrganisationKind
+from chromatrace.domain.rights import OrganisationKind, Role
 
 
 def run(members, account, *arguments):
@@ -88,3 +88,7 @@ def test_pages_isolate_the_direction_of_names(members):
     page = members.portal().test_client().get(f"/01/{key.gtin}/10/{key.lot}").text
     assert "<bdi>זכוכית 7</bdi>" in page
     assert '<span class="party-name"><bdi>Example Panes</bdi></span>' in page
+    address = address_of("reader of names")
+    members.appoint(address, MAKER, Role.ADMIN)
+    trace = client_of(members.portal(), address).get(f"/console/trace/{key.batch_id.hex()}").text
+    assert "\u2068זכוכית 7\u2069 · 10" in trace

@@ -6,15 +6,15 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from members import ALL_ROLES, FOREVER, MAKER, PARTNER, REGISTRAR, address_of, client_of
+from members import ALL_ROLES, FOREVER, MAKER, PARTNER, REGISTRAR, address_of, client_of, gln, gtin
 
 from app.api.epcis.views import CAPTURE_ROLES
 from app.rights import CONSOLE_ROLES
 from chromatrace.chain import calls, reads
 from chromatrace.cli import main
-from chromatrace.domain.rights import Role
+from chromatrace.domain.rights import Role, Scope
 from chromatrace.ethereum.errors import ContractError
-from chromatrace.services.rights import rights_of
+from chromatrace.services.rights import readable_scopes, rights_of
 
 PAGES = {
     "/console/": CONSOLE_ROLES,
@@ -158,9 +158,31 @@ def test_an_address_that_was_never_appointed_has_no_rights(members, app):
     assert assert_equal_to_chain(members, client_of(app, address), address, 0) is None
 
 
+def test_the_command_line_publishes_revokes_and_appoints_readers(members):
+    """`none` is the empty set. A grant to the own organisation is rejected, because it means something else."""
+    line, reader = gtin(75), address_of("reader of the command line")
+    command(members, MAKER, "org", "publish", "--scopes", "product,quality", "--gtin", line, "--json")
+    command(members, MAKER, "org", "grant", gln(PARTNER), "--scopes", "process", "--gtin", line, "--json")
+    command(members, REGISTRAR, "org", "appoint", reader, gln(PARTNER), "--roles", "none", "--json")
+    chain = members.chain(REGISTRAR)
+    assert readable_scopes(chain, reader, MAKER, line) == Scope.PROCESS
+    members.sync()
+    with members.index.snapshot() as snapshot:
+        assert snapshot.published_scopes(MAKER, line, 0) == Scope.PRODUCT | Scope.QUALITY
+    command(members, MAKER, "org", "grant", gln(PARTNER), "--scopes", "none", "--gtin", line, "--json")
+    assert readable_scopes(chain, reader, MAKER, line) == Scope(0)
+    result = invoke(members, MAKER, "org", "grant", gln(MAKER), "--scopes", "product")
+    assert result.exit_code == 1
+    assert "use `chromatrace org publish`" in result.stderr
+
+
 def command(members, account, *arguments):
-    base = ["--rpc-url", members.node.url, "--manifest", members.manifest_path, "--data", members.folder]
-    words = [str(word) for word in (*base, "--dev-account", account, *arguments)]
-    result = CliRunner().invoke(main, words)
+    """Run a command in JSON mode and return what it prints."""
+    result = invoke(members, account, *arguments)
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
+
+
+def invoke(members, account, *arguments):
+    base = ["--rpc-url", members.node.url, "--manifest", members.manifest_path, "--data", members.folder]
+    return CliRunner().invoke(main, [str(word) for word in (*base, "--dev-account", account, *arguments)])

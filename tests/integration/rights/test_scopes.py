@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from urllib.parse import unquote
 
 import pytest
 from members import FOREVER, MAKER, OFFICE, PARTNER, RIVAL, address_of, client_of, gtin
@@ -77,6 +79,9 @@ def shown(client, key):
     events = {entry["event"] for entry in data["timeline"]}
     assert ("BatchRegistered" in events) == ("PRODUCT" in seen)
     assert ("InspectionRecorded" in events) == ("QUALITY" in seen)
+    kinds = epcis_kinds(client, key)
+    assert ("commissioning" in kinds) == ("PRODUCT" in seen)
+    assert ("inspecting" in kinds) == ("QUALITY" in seen)
     api = client.get(f"/api/v1/batches/{key.gtin}/{key.lot}").json
     assert api["scopes"] == data["scopes"]
     for name, scope in (("content", "PRODUCT"), ("first", "QUALITY")):
@@ -87,6 +92,14 @@ def shown(client, key):
         assert (status == 200) == readable
         assert status in (200, 401, 403)
     return Scope(sum(Scope[name.upper()] for name in data["scopes"]))
+
+
+def epcis_kinds(client, key):
+    """Return the business steps of the chain's events about a batch."""
+    answer = client.get(
+        "/epcis/v2/events", query_string={"MATCH_anyEPC": f"https://id.gs1.org/01/{key.gtin}/10/{key.lot}"}
+    )
+    return {event["bizStep"] for event in answer.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]}
 
 
 def test_everything_is_public_before_the_producer_chooses(app, lots):
@@ -167,3 +180,34 @@ def test_the_workspace_does_not_list_the_choice_as_a_grant(members, app, lots, p
     address = address_of("worker")
     members.appoint(address, MAKER, 0)
     assert "No organisation has granted yours access" in client_of(app, address).get("/partners/").text
+
+
+def test_an_input_of_a_line_that_is_not_visible_is_left_out(members, app, lots, publish):
+    key = members.register(MAKER, 13, "S-2", "Window", made_of=[lots[LINE]])
+    publish(Scope(0), LINE)
+    visitor = app.test_client()
+    path = f"/01/{key.gtin}/10/{key.lot}"
+    assert str(lots[LINE].gtin) not in visitor.get(path).text
+    assert visitor.get(f"{path}?format=json").json["made_of"] == []
+    assert epcis_kinds(visitor, key) == set()
+    publish(Scope.PRODUCT, LINE)
+    assert [item["lot"] for item in visitor.get(f"{path}?format=json").json["made_of"]] == ["S-1"]
+    assert epcis_kinds(visitor, key) == {"commissioning"}
+
+
+def test_a_page_of_events_is_filled_with_visible_ones(members, app, lots, publish):
+    """Events that are not visible neither shorten a page nor end the result."""
+    publish(Scope(0), LINE)
+    visitor, seen, query = app.test_client(), [], {"perPage": 1}
+    for _ in range(1000):
+        answer = visitor.get("/epcis/v2/events", query_string=query)
+        page = answer.json["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+        seen += [event["eventID"] for event in page]
+        following = re.search(r"nextPageToken=([^&>]+)", answer.headers.get("Link", ""))
+        if following is None:
+            break
+        assert len(page) == 1
+        query["nextPageToken"] = unquote(following[1])
+    every = visitor.get("/epcis/v2/events", query_string={"perPage": 1000}).json
+    assert seen == [event["eventID"] for event in every["epcisBody"]["queryResults"]["resultsBody"]["eventList"]]
+    assert f"/01/{lots[LINE].gtin}/" not in str(every)

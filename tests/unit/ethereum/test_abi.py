@@ -9,8 +9,9 @@ from eth_utils import event_signature_to_log_topic, function_signature_to_4byte_
 from chromatrace.domain.errors import Conflict, InvalidInput, NotAuthorised, NotFound
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.ethereum import abi
+from chromatrace.ethereum.contract_error_arguments import ARGUMENTS, render, text_of
 from chromatrace.ethereum.contract_error_messages import MESSAGES
-from chromatrace.ethereum.contract_errors import decode_revert, render, revert_data
+from chromatrace.ethereum.contract_errors import decode_revert, revert_data
 from chromatrace.ethereum.errors import (
     AbiError,
     ContractConflict,
@@ -211,3 +212,43 @@ def test_arguments_are_rendered_as_text():
     assert render("phase", 2, "enum IQualityConsensus.Phase") == "seated"
     assert render("gtin", 9521234543213, "uint64") == "09521234543213"
     assert render("neededRole", bytes(32), "bytes32") == "DEFAULT_ADMIN"
+    assert render("lastTimeNs", 1_700_000_000_000_000_000, "uint64") == "2023-11-14 22:13:20 UTC"
+    assert render("character", b"/", "bytes1") == "'/'"
+    assert render("character", b"\n", "bytes1") == "0x0a"
+
+
+def error_arguments():
+    """Return the errors of all contracts with their ABI, and the set of their arguments (name, type)."""
+    errors = {error.name: error for name in abi.names() for error in abi.contract(name).errors.values()}
+    return errors, {item for error in errors.values() for item in error.internal_types.items()}
+
+
+def test_the_meaning_of_every_argument_of_every_error_is_known():
+    errors, arguments = error_arguments()
+    assert len(errors) >= 140
+    assert [argument for argument in sorted(arguments) if text_of(*argument) is None] == []
+    assert set(ARGUMENTS) <= arguments, "the table has arguments that no error has"
+
+
+def test_every_error_is_decoded_and_shown():
+    for name in abi.names():
+        for selector, error in abi.contract(name).errors.items():
+            decoded = decode_revert(selector + bytes(32 * len(error.internal_types) + 64))
+            assert decoded.name in (error.name, "Undecodable"), error.name
+            assert decoded.name == error.name or "string" in error.internal_types.values()
+
+
+def test_numbers_are_shown_as_numbers_in_every_error():
+    """5 is also the mask of two roles, a batch state, a phase and a time."""
+    errors, _ = error_arguments()
+    masks = {"roles", "permitted", "rights", "held", "scopes"}
+    masked = {("MissingRole", "required"), ("NotMember", "required")}
+    for error in errors.values():
+        for name, kind in error.internal_types.items():
+            if kind.startswith("uint"):
+                text = render(name, 5, kind)
+                is_mask = name in masks or (error.name, name) in masked
+                assert ("+" in text) == is_mask, (error.name, name, text)
+                assert is_mask or text.lstrip("0") == "5" or text.startswith("1970-01-01"), (error.name, name, text)
+    shown = decode_revert(revert("NotEnoughInspectors(uint48,uint256,uint256)", 7, 3, 5)).message
+    assert "needs 5 inspectors; 3 are available" in shown

@@ -198,7 +198,7 @@ def test_waits_without_a_named_time_grow_and_end(node, rpc, waits):
     node.replies = [limited()] * 20
     with pytest.raises(ChainUnavailableError, match="limits the rate of requests"):
         rpc.call("eth_call")
-    assert waits == sorted(waits)
+    assert waits[:4] == sorted(waits[:4])
     assert (0.5 <= waits[0] < 1, sum(waits) <= 30) == (True, True)
 
 

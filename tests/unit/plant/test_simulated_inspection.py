@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chromatrace.domain.errors import InvalidInput, NotFound
@@ -106,6 +108,17 @@ def test_unfinished_film_is_not_inspected(plant, good):
     assert [film.finished for film in films("201", partial)] == [False]
     with pytest.raises(MissingHistoryError, match="no finished film of station 201"):
         inspect(plant, "first", partial, SERIALS)
+
+
+def test_film_is_finished_although_later_readings_have_no_good_pressure(good):
+    end = films("201", good)[0].ended_ns
+    vented = [
+        replace(reading, quality=0x80000000)
+        if reading.tag == "201.working_pressure" and reading.source_time_ns > end
+        else reading
+        for reading in good
+    ]
+    assert films("201", vented) == films("201", good)
 
 
 def test_invalid_inspection_is_rejected(plant, good):

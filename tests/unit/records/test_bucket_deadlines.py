@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.records import blobs, http_deadlines
 from chromatrace.records.blobs import open_blobs
 from chromatrace.records.errors import ContentCorruptError, VaultUnavailableError
@@ -232,3 +233,10 @@ def test_chunks_are_uploaded_as_one_object():
             assert hashlib.sha256(b"".join(iter(lambda: source.read(77), b""))).digest() == (
                 hashlib.sha256(b"".join(bytes([number]) * 1000 for number in range(50))).digest()
             )
+
+
+@pytest.mark.parametrize("bucket", ["b", "-ab", "ab-", "x" * 64])
+def test_invalid_bucket_name_is_reported(bucket):
+    with pytest.raises(InvalidInput) as raised:
+        open_blobs(f"s3://{bucket}?endpoint=http://127.0.0.1:1")
+    assert raised.value.field == "vault_url"

@@ -546,6 +546,19 @@ def test_rotation_replaces_the_key_in_every_readable_record(vault):
     assert rewrapped(vault, [newer, SALES], [newer]) == (5, 0)
 
 
+def test_rewrap_does_not_replace_the_keys_of_another_organisation(vault):
+    """A reader of another organisation creates keys that name the department and the recovery key of the owner."""
+    recovery = ReaderKey.generate(ReaderIdentity(1, WHOLE_ORGANISATION), "recovery")
+    scope = put(vault, readers=[OTHER_SALES, DESIGN, recovery])
+    false_sales, false_design = (ReaderKey.generate(other.identity, other.name) for other in (SALES, DESIGN))
+    false_recovery = ReaderKey.generate(recovery.identity, "recovery")
+    newer = ReaderKey.generate(OTHER_SALES.identity, "Sales")
+    keys = [newer, OTHER_SALES, false_sales, false_design, false_recovery]
+    assert rewrapped(vault, keys, [newer, false_sales, false_design], [false_recovery]) == (1, 1)
+    readers = {reader.fingerprint for reader in vault.open(scope, [SALES])[0].readers}
+    assert readers == {item.fingerprint for item in (SALES, DESIGN, recovery, newer)}
+
+
 def test_interrupted_rewrap_is_resumed(vault):
     scopes = [put(vault, record=number) for number in range(4)]
     newer = ReaderKey.generate(SALES.identity, "Sales")

@@ -34,6 +34,7 @@ def test_a_scanned_code_is_reduced_to_its_batch_key(text, key):
 
 @dataclass
 class Batch:
+    key: BatchKey
     content_digest: bytes
     serial_root: bytes | None = b"\1" * 32
 
@@ -44,10 +45,11 @@ def test_finds_batches_by_unit_serial(tmp_path):
     for lot, serials in (("A", SerialRange(1, 100, 6)), ("B", SerialRange(50, 100, 6)), ("C", None)):
         key = BatchKey.parse(GTIN, lot)
         content = BatchContent(key.gtin, key.lot, ProductDescription("pane"), 100, "2026-03-31T10:00:00Z", serials)
-        batches.append(Batch(store.put(content.to_bytes()), b"\1" * 32 if serials else None))
-    missing = Batch(b"\7" * 32)
+        batches.append(Batch(key, store.put(content.to_bytes()), b"\1" * 32 if serials else None))
+    missing = Batch(BatchKey.parse(GTIN, "D"), b"\7" * 32)
+    other = Batch(BatchKey.parse(GTIN, "E"), batches[0].content_digest)  # names the document of another batch
     results = {
-        serial: batches_with_serial(serial, [*batches, missing], store)
+        serial: batches_with_serial(serial, [*batches, missing, other], store)
         for serial in ("000001", "000060", "000150", "60")
     }
     assert results == {"000001": batches[:1], "000060": batches[:2], "000150": [], "60": []}

@@ -15,6 +15,7 @@ from chromatrace.index import Index
 from chromatrace.ingest.spool import Spool
 from chromatrace.inspector.answers import AnswerStore
 from chromatrace.quality.inspection_tasks import InspectionTasks
+from chromatrace.quality.inspector_states import InspectorStates
 from chromatrace.services.workspace import Workspace
 from chromatrace.settings import Settings
 from chromatrace.storage.private import private_folder, read_private
@@ -45,7 +46,7 @@ def use(kind, path):
 
 
 @pytest.mark.parametrize("existed", [False, True], ids=["new", "existing"])
-@pytest.mark.parametrize("kind", [Outbox, Spool, Index, PortalDatabase, AnswerStore, InspectionTasks])
+@pytest.mark.parametrize("kind", [Outbox, Spool, Index, PortalDatabase, AnswerStore, InspectionTasks, InspectorStates])
 def test_database_files_are_private(kind, existed, tmp_path, wide_umask):
     path = tmp_path / "store.db"
     if existed:

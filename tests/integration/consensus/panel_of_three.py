@@ -23,12 +23,13 @@ from chromatrace.inspector.process import InspectorProcess
 class PanelOfThree:
     """Three inspectors of a panel, each with its own key, outbox and answers, polled one after the other."""
 
-    def __init__(self, chain, number, folder, stack, *, confirmations=None, rpc=None):
+    def __init__(self, chain, number, folder, stack, *, confirmations=None, rpc=None, answer=None):
         self.chain, self.number, self.stack = chain, number, stack
         self.rpc, self.inspectors_rpc = chain.rpc, rpc or chain.rpc
         self.confirmations = confirmations
         self.messages = []
         self.questions = []
+        self._answer = answer or (lambda _: Finding("pass", 0, bytes(32)))
         self.processes = [self._process(account, folder / str(account)) for account in ACCOUNTS]
 
     def _process(self, account, folder):
@@ -44,7 +45,7 @@ class PanelOfThree:
 
     def answer(self, question):
         self.questions.append(question)
-        return Finding("pass", 0, bytes(32))
+        return self._answer(question)
 
     @property
     def outboxes(self):
