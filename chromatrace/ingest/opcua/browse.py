@@ -143,7 +143,8 @@ class Browser:
             parameters.View.Timestamp = ua.get_win_epoch()
             parameters.RequestedMaxReferencesPerNode = 0
             parameters.NodesToBrowse = [described(node_id) for node_id in part]
-            return self._client.uaclient.browse(parameters)
+            response: Awaitable[Any] = self._client.uaclient.browse(parameters)
+            return response
 
         found: list[list[Any]] = []
         async for results in self._batches(node_ids, "browse", browse):

@@ -150,7 +150,8 @@ class Session:
             request.SubscriptionId = subscription.SubscriptionId
             request.TimestampsToReturn = ua.TimestampsToReturn.Both
             request.ItemsToCreate = list(items)
-            return self._client.uaclient.create_monitored_items(request)
+            response: Awaitable[Any] = self._client.uaclient.create_monitored_items(request)
+            return response
 
         items = [self._item(key, handle) for handle, key in enumerate(keys)]
         results = await self._browser.monitor(items, monitor)
