@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dev_chain import revert
+from dev_chain import revert, wait_until_mined
 from faulty_node import faulty_node
 
 from chromatrace.chain import calls, reads
@@ -197,6 +197,7 @@ def test_watcher_without_a_key_sends_lost_final_calls_again(plant, chain_on, anv
     chain.rpc.call("anvil_reorg", 1, [])
     assert opened_channels(chain) == {}
     watcher.carry()
+    wait_until_mined(chain.rpc)
     assert opened_channels(chain) == {"line-1": 1}
 
 

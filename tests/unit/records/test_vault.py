@@ -294,8 +294,11 @@ def test_killed_change_of_readers_has_all_or_no_effect(tmp_path):
                 fsync(descriptor)
 
             os.fsync = killing
-            vault.change_readers(scope, [SALES], add=[DESIGN.reader], revoke=[OTHER_SALES.fingerprint])
-            os._exit(0)
+            try:
+                vault.change_readers(scope, [SALES], add=[DESIGN.reader], revoke=[OTHER_SALES.fingerprint])
+                os._exit(0)
+            finally:
+                os._exit(7)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert status in (0, -signal.SIGKILL)
         readers = fingerprints(vault.open(scope, [SALES])[0])
@@ -587,8 +590,10 @@ def test_killed_rewrap_is_resumed(tmp_path):
             fsync(descriptor)
 
         os.fsync = killing
-        rewrapped(vault, [newer, SALES], [newer])
-        os._exit(0)
+        try:
+            rewrapped(vault, [newer, SALES], [newer])
+        finally:
+            os._exit(7)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert rewrapped(vault, [newer, SALES], [newer]) == (4, 3)
     assert all(read(vault, scope, newer) == DOCUMENT for scope in scopes)
