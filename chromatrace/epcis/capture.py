@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.epcis.check import check_document, check_envelope, check_event, declared_prefixes
 from chromatrace.epcis.document import NAMESPACE, PREFIX, event_digest
 from chromatrace.epcis.identifiers import Identifier, identifiers_of
@@ -67,15 +67,12 @@ class Claim:
         return standard.short_name(self.event[name]) if name in self.event else None
 
 
-def check_claims(
-    document: Any, behaviour: str, now: int, accept: Callable[[Claim], None]
-) -> tuple[list[Claim], list[dict[str, str]]]:
-    """Return the events to store, and the errors of the rejected events.
+def check_claims(document: Any, behaviour: str, now: int) -> tuple[list[Claim], list[dict[str, str]]]:
+    """Return the valid events, and the errors of the others.
 
     behaviour  `rollback` accepts all events or none; `proceed` accepts the valid ones
     now        Unix seconds
-    accept     raises an error if the capturer may not make the claim
-    Raises the error with a JSON pointer if the document, or with `rollback` any event, is rejected.
+    Raises `InvalidInput` with a JSON pointer if the document, or with `rollback` any event, is invalid.
     """
     if behaviour == ROLLBACK:
         check_document(document)
@@ -89,10 +86,8 @@ def check_claims(
         try:
             if behaviour == PROCEED:
                 check_event(event, pointer, prefixes)
-            claim = _claim(event, pointer, now)
-            accept(claim)
-            claims.append(claim)
-        except ChromaTraceError as error:
+            claims.append(_claim(event, pointer, now))
+        except InvalidInput as error:
             if behaviour == ROLLBACK:
                 raise
             errors.append(error.as_dict())
