@@ -12,6 +12,7 @@ from chromatrace.epcis.document import NAMESPACE, PREFIX, event_digest
 from chromatrace.epcis.identifiers import Identifier, identifiers_of
 from chromatrace.epcis.mapping import is_chain_event_id
 from chromatrace.epcis.query import microseconds
+from chromatrace.epcis.shape import MEMBER_NAMES
 from chromatrace.epcis.vocabulary import Standard
 from chromatrace.storage.strict_json import escape
 
@@ -169,7 +170,18 @@ def _check_namespace(value: Any, at: str) -> None:
 
 
 def _check_context(value: Any, at: str) -> None:
-    """Reject a context that declares the prefix or maps a name to the namespace."""
+    """Reject a context that declares the prefix, maps a name to the namespace, or redefines a term of EPCIS.
+
+    A query response has one context for all its events, so a new meaning would apply to events of others.
+    """
+    for index, part in enumerate(value if isinstance(value, list) else [value]):
+        for name in part if isinstance(part, dict) else ():
+            if name.startswith("@") or name in MEMBER_NAMES:
+                raise InvalidInput(
+                    f"a context must not define {name!r}, a term of EPCIS or JSON-LD",
+                    field=f"{at}/{index}/{escape(name)}" if isinstance(value, list) else f"{at}/{escape(name)}",
+                    hint="declare a prefix of your own organisation",
+                )
     for pointer, text in _strings(value, at):
         if text.casefold() == PREFIX or _is_reserved(text):
             raise _reserved(pointer)

@@ -21,8 +21,8 @@ from served_portal import PortalProcess
 from three_organisations import BOTH, PLANT, READER_PASSWORD, SALES, contract_order, operator
 
 RUNS = int(os.environ.get("CHROMATRACE_MODEL_RUNS", "0"))
-STEPS = int(os.environ.get("CHROMATRACE_MODEL_STEPS", "20"))
-DEFAULT_RUNS = 5
+STEPS = int(os.environ.get("CHROMATRACE_MODEL_STEPS", "30"))
+DEFAULT_RUNS = 6
 """The first run of Hypothesis repeats the simplest rule."""
 
 
