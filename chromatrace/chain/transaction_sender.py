@@ -46,7 +46,7 @@ _SETTLE_EVERY_S = 1.0
 _DROPPED_EVERY_S = 2.0
 _LAG_S = 2.0
 """A node may be behind for so long before its state counts as older than the outbox's."""
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.25
+_FIRST_PAUSE_S, _MANY_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.1, 0.25
 _IN_FLIGHT_S = 3.0
 """SignedTransaction calls younger than this belong to the process that signed them, which is about to send them."""
 
@@ -529,10 +529,10 @@ class TransactionSender:
         progress: Callable[[int], None] | None,
     ) -> None:
         limit_s = self._policy.timeout_s if timeout_s is None else timeout_s
-        deadline, pause_s, remaining = time.monotonic() + limit_s, _FIRST_PAUSE_S, total
+        deadline, pause_s, remaining = time.monotonic() + limit_s, _first_pause_s(total), total
         while (count_now := count(self.poll())) > goal:
             if count_now < remaining:
-                remaining, pause_s = count_now, _FIRST_PAUSE_S
+                remaining, pause_s = count_now, _first_pause_s(count_now)
                 if progress is not None:
                     progress(total - remaining)
             if time.monotonic() > deadline:
@@ -546,3 +546,8 @@ class TransactionSender:
             pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
         if progress is not None:
             progress(total)
+
+
+def _first_pause_s(open_calls: int) -> float:
+    """Return the pause before the next poll. A poll of many calls reads all of them, so it is made less often."""
+    return min(_FIRST_PAUSE_S * max(1, open_calls), _MANY_PAUSE_S)
