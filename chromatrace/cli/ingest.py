@@ -314,9 +314,11 @@ def trust(workspace: Workspace, url: str, expected: str | None, as_json: bool) -
     Compare its SHA-256 with the one that the server's operator gives you. A server with another certificate at the same
     address is rejected before a password is sent.
     """
+    from chromatrace.ingest.opcua import OpcUaSettings
     from chromatrace.ingest.opcua.session import CONNECTION_ERRORS
     from chromatrace.ingest.opcua.trust import add_to_trust_list, fingerprint, server_certificate
 
+    OpcUaSettings(url, "any")  # checks the URL
     try:
         certificate = asyncio.run(server_certificate(url, _TRUST_TIMEOUT_S))
     except CONNECTION_ERRORS as error:
