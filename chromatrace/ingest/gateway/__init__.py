@@ -1,1 +1,1 @@
-"""What the gateways of all protocols share: received values, counters, and the writer to the spool."""
+"""Shared parts of all gateways: received values, counters, and the writer to the spool."""

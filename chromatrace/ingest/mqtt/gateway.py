@@ -149,7 +149,7 @@ class _Connection:
                 self.publish_online()  # the will of an earlier connection of this host
             client.ack(message.mid, message.qos)
             return
-        item = _Message(message.topic, message.payload, time.time_ns(), message.mid, message.qos)
+        item = _Message(message.topic, bytes(message.payload), time.time_ns(), message.mid, message.qos)
         while True:
             try:
                 self.messages.put(item, timeout=_POLL_S)
