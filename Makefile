@@ -68,7 +68,7 @@ bench: setup ## measure each figure next to its baseline; ONLY=name selects one
 
 load: setup ## measure what visitors notice while the portal is attacked, and EPCIS queries on 200,000 batches
 	timeout 900 $(BIN)/python -m bench --only portal_load
-	timeout 900 $(BIN)/python tests/load/epcis_queries.py
+	timeout 900 $(BIN)/python -m bench --only epcis_queries
 
 abi: setup ## regenerate chromatrace/ethereum/abi from the compiled contracts
 	$(BIN)/python scripts/export_abi.py

@@ -8,10 +8,10 @@ from typing import Any
 from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 from itsdangerous import Signer
 
+from app.client_network import client_network
 from app.settings import PortalSettings
 from app.store import rate_counts  # noqa: F401 - registers the storage scheme `portal`
 from app.store.database import PortalDatabase
@@ -82,7 +82,7 @@ class _Sha256Sessions(SecureCookieSessionInterface):
 def build_limiter(app: Flask, database: PortalDatabase) -> Limiter:
     """Return a limiter that counts in the portal database. Each route sets its own limit."""
     return Limiter(
-        get_remote_address,
+        lambda: client_network(request.remote_addr),
         app=app,
         storage_uri="portal://",
         storage_options={"database": database},  # type: ignore[dict-item]

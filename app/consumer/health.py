@@ -13,8 +13,8 @@ from app.errors import RightsUnavailableError, StorageUnavailableError
 from chromatrace.domain.errors import Unavailable
 from chromatrace.index.views import HeadView
 
-FOLLOWER_SILENCE_S = 30
-"""Seconds without a look at the chain after which the follower counts as stopped."""
+FOLLOWER_SILENCE_S = 15
+"""Seconds without a successful look at the chain after which the follower counts as stopped."""
 NODE_LAG_BLOCKS = 2
 """Blocks that the node may lack at the moment: nodes behind a load balancer differ by a block or two."""
 

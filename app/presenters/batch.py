@@ -276,7 +276,7 @@ class BatchLoader:
 def _designers(snapshot: Snapshot, view: BatchView, events: Iterable[EventView]) -> dict[bytes, int]:
     """Return the organisations of the routes, other than the batch's own, that events are about."""
     routes = {event.args["route"] for event in events if event.name in ROUTE_EVENTS} - {view.route}
-    designs = [design for route in routes if (design := snapshot.route(route)) is not None]
+    designs = [design for route in routes if isinstance(route, bytes) and (design := snapshot.route(route))]
     return {design.id: design.organisation for design in designs}
 
 

@@ -114,7 +114,8 @@ def _entry(event_ref: EventRef, description: Description, contract: str, event: 
 
 def _designer(event: EventView, designers: Mapping[bytes, int]) -> int | None:
     """Return the organisation of another route that an event is about; None for every other event."""
-    return designers.get(event.args["route"]) if event.name in ROUTE_EVENTS else None
+    route = event.args.get("route")
+    return designers.get(route) if event.name in ROUTE_EVENTS and isinstance(route, bytes) else None
 
 
 def _describe(

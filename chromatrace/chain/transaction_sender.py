@@ -43,10 +43,12 @@ _BATCH = 100
 _NS = 1_000_000_000
 _FILLER_GAS = 21_000
 _SETTLE_EVERY_S = 1.0
+_OVERLAP = 3
+"""Blocks in which inclusions are searched again: a node may return a block before its logs."""
 _DROPPED_EVERY_S = 2.0
 _LAG_S = 2.0
 """A node may be behind for so long before its state counts as older than the outbox's."""
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.25
+_FIRST_PAUSE_S, _MANY_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.1, 0.25
 _IN_FLIGHT_S = 3.0
 """SignedTransaction calls younger than this belong to the process that signed them, which is about to send them."""
 
@@ -107,6 +109,7 @@ class TransactionSender:
         self._missing_since: dict[int, float] = {}
         self._settled_s = 0.0
         self._compared_block, self._compared_s = -1, 0.0
+        self._collected_block = -1
         self._behind_since_s: float | None = None
         self._lost: set[int] = set()
 
@@ -330,7 +333,8 @@ class TransactionSender:
 
     def _collect(self, attempts: Sequence[OpenAttempt], context: FeeContext) -> None:
         """Record the blocks of calls whose nonce the chain has passed."""
-        inclusions = by_events(self._rpc, self._contracts, attempts, context.block)
+        inclusions = by_events(self._rpc, self._contracts, attempts, context.block, self._collected_block - _OVERLAP)
+        self._collected_block = context.block
         seen = {inclusion.call for inclusion in inclusions}
         rest = [attempt for attempt in attempts if attempt.call not in seen]
         for start in range(0, len(rest), _BATCH):
@@ -529,10 +533,10 @@ class TransactionSender:
         progress: Callable[[int], None] | None,
     ) -> None:
         limit_s = self._policy.timeout_s if timeout_s is None else timeout_s
-        deadline, pause_s, remaining = time.monotonic() + limit_s, _FIRST_PAUSE_S, total
+        deadline, pause_s, remaining = time.monotonic() + limit_s, _first_pause_s(total), total
         while (count_now := count(self.poll())) > goal:
             if count_now < remaining:
-                remaining, pause_s = count_now, _FIRST_PAUSE_S
+                remaining, pause_s = count_now, _first_pause_s(count_now)
                 if progress is not None:
                     progress(total - remaining)
             if time.monotonic() > deadline:
@@ -546,3 +550,8 @@ class TransactionSender:
             pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
         if progress is not None:
             progress(total)
+
+
+def _first_pause_s(open_calls: int) -> float:
+    """Return the pause before the next poll. A poll of many calls reads all of them, so it is made less often."""
+    return min(_FIRST_PAUSE_S * max(1, open_calls), _MANY_PAUSE_S)

@@ -163,7 +163,14 @@ def _plant(name: str) -> Plant:
 
 
 def _factor(text: str) -> float | None:
-    return None if text == "max" else parse_decimal(text, "time_factor")
+    if text == "max":
+        return None
+    try:
+        return parse_decimal(text, "time_factor")
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"expected a number or max: {error.message}", field="time_factor", hint=error.hint
+        ) from error
 
 
 def _time_ns(text: str | None) -> int:

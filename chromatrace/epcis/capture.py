@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.epcis.check import check_document, check_envelope, check_event, declared_prefixes
 from chromatrace.epcis.document import NAMESPACE, PREFIX, event_digest
 from chromatrace.epcis.identifiers import Identifier, identifiers_of
 from chromatrace.epcis.mapping import is_chain_event_id
 from chromatrace.epcis.query import microseconds
+from chromatrace.epcis.shape import MEMBER_NAMES
 from chromatrace.epcis.vocabulary import Standard
 from chromatrace.storage.strict_json import escape
 
@@ -67,15 +68,12 @@ class Claim:
         return standard.short_name(self.event[name]) if name in self.event else None
 
 
-def check_claims(
-    document: Any, behaviour: str, now: int, accept: Callable[[Claim], None]
-) -> tuple[list[Claim], list[dict[str, str]]]:
-    """Return the events to store, and the errors of the rejected events.
+def check_claims(document: Any, behaviour: str, now: int) -> tuple[list[Claim], list[dict[str, str]]]:
+    """Return the valid events, and the errors of the others.
 
     behaviour  `rollback` accepts all events or none; `proceed` accepts the valid ones
     now        Unix seconds
-    accept     raises an error if the capturer may not make the claim
-    Raises the error with a JSON pointer if the document, or with `rollback` any event, is rejected.
+    Raises `InvalidInput` with a JSON pointer if the document, or with `rollback` any event, is invalid.
     """
     if behaviour == ROLLBACK:
         check_document(document)
@@ -89,10 +87,8 @@ def check_claims(
         try:
             if behaviour == PROCEED:
                 check_event(event, pointer, prefixes)
-            claim = _claim(event, pointer, now)
-            accept(claim)
-            claims.append(claim)
-        except ChromaTraceError as error:
+            claims.append(_claim(event, pointer, now))
+        except InvalidInput as error:
             if behaviour == ROLLBACK:
                 raise
             errors.append(error.as_dict())
@@ -174,7 +170,18 @@ def _check_namespace(value: Any, at: str) -> None:
 
 
 def _check_context(value: Any, at: str) -> None:
-    """Reject a context that declares the prefix or maps a name to the namespace."""
+    """Reject a context that declares the prefix, maps a name to the namespace, or redefines a term of EPCIS.
+
+    A query response has one context for all its events, so a new meaning would apply to events of others.
+    """
+    for index, part in enumerate(value if isinstance(value, list) else [value]):
+        for name in part if isinstance(part, dict) else ():
+            if name.startswith("@") or name in MEMBER_NAMES:
+                raise InvalidInput(
+                    f"a context must not define {name!r}, a term of EPCIS or JSON-LD",
+                    field=f"{at}/{index}/{escape(name)}" if isinstance(value, list) else f"{at}/{escape(name)}",
+                    hint="declare a prefix of your own organisation",
+                )
     for pointer, text in _strings(value, at):
         if text.casefold() == PREFIX or _is_reserved(text):
             raise _reserved(pointer)

@@ -8,6 +8,7 @@ this module has the rules between members.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from chromatrace.storage.strict_json import escape
 MAX_EVENTS = 10_000
 MAX_DEPTH = 32
 _LIST = "/epcisBody/eventList"
+_INVALID_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
 
 def check_document(value: object) -> None:
@@ -85,7 +87,7 @@ def _check_values(value: object, at: str, depth: int) -> None:
         raise InvalidInput(f"nested deeper than {MAX_DEPTH} levels", field=at)
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidInput("expected a finite number", field=at)
-    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" or character == "\0" for character in value):
+    if isinstance(value, str) and _INVALID_CHARACTER.search(value):
         raise InvalidInput("contains NUL or a lone surrogate", field=at)
     for name, inner in _members(value):
         _check_values(name, at, depth)

@@ -17,6 +17,9 @@ from chromatrace.storage.strict_json import escape
 
 Check = Callable[[Any, str], None]
 
+MEMBER_NAMES: set[str] = set()
+"""Names of all members that this module defines."""
+
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _OFFSET = re.compile(r"[+-]((0\d|1[0-3]):[0-5]\d|14:00)", re.ASCII)
 _UOM = re.compile(r"[A-Z0-9]{2,3}", re.ASCII)
@@ -135,6 +138,7 @@ def _list(item: Check, minimum: int = 0, *, unique: bool = False) -> Check:
 
 def _object(members: Mapping[str, Check], required: Collection[str] = (), *, extensible: bool = True) -> Check:
     """Accept an object with these members; `extensible` allows further members named by a prefix or a URI."""
+    MEMBER_NAMES.update(members)
 
     def check(value: Any, at: str) -> None:
         if not isinstance(value, dict):

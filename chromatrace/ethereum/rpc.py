@@ -26,6 +26,8 @@ _STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError,
 _FAILED = (OSError, http.client.HTTPException)
 _MAX_BODY = 500_000
 """Bytes after which a batch is split: Anvil accepts 2 MB, proxies often 1 MB."""
+_MAX_ITEMS = 500
+"""Requests in one batch: geth accepts 1,000."""
 _INTERNAL_ERROR = -32603
 _LIMITED_STATUSES = (429, 503)
 _HTML = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
@@ -152,7 +154,7 @@ class RpcClient:
         items: list[bytes] = []
         size = 0
         for number, (method, params) in enumerate(requests):
-            if items and size > _MAX_BODY:
+            if items and (size > _MAX_BODY or len(items) == _MAX_ITEMS):
                 outcomes += self._exchange_items(items, requests[number - len(items) : number], patience)
                 items, size = [], 0
             items.append(orjson.dumps({"jsonrpc": "2.0", "id": len(items), "method": method, "params": params}))

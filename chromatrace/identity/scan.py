@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 
@@ -15,6 +16,8 @@ from chromatrace.identity.errors import (
     NoCodeFoundError,
     NotADigitalLinkError,
 )
+
+log = logging.getLogger(__name__)
 
 MAX_BYTES = 20 * 1024 * 1024
 """Maximum size of a photo."""
@@ -70,6 +73,8 @@ def read_codes(photo: bytes) -> list[str]:
     try:
         reader = subprocess.run(_READER, input=photo, capture_output=True, timeout=_TIMEOUT_S, check=True)  # noqa: S603
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        if error.stderr:  # an exception; the signal of the processor time writes nothing
+            log.error("reading a photo failed: %s", error.stderr.decode(errors="replace"))
         raise ImageTooLargeError(
             "the picture takes too much time or memory to read", field=_FIELD, hint="send a smaller picture"
         ) from error

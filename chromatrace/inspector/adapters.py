@@ -24,6 +24,8 @@ from chromatrace.storage import strict_json
 from chromatrace.storage.files import deliver
 
 PROGRAM_TIMEOUT_S = 3600
+LATE_S = 30
+"""Seconds after the question's deadline for which a program may run: its answer may still be in time."""
 ANSWER_SCHEMA = "chromatrace.inspection-answer/1"
 
 
@@ -90,7 +92,7 @@ def program_adapter(command: str) -> Adapter:
                 shell=True,
                 input=orjson.dumps(question.as_json()),
                 stdout=subprocess.PIPE,
-                timeout=min(PROGRAM_TIMEOUT_S, max(1.0, question.deadline - time.time())),
+                timeout=min(PROGRAM_TIMEOUT_S, max(0.0, question.deadline - time.time()) + LATE_S),
                 check=True,
             )
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:

@@ -79,7 +79,7 @@ class InspectorProcess:
         self._rounds = PanelRounds(chain, panel, confirmations, report)
         self._attempts = Attempts(chain, report)
         self._unsaved: dict[bytes, SealedAnswer] = {}
-        self._reported: dict[bytes, str] = {}
+        self._reported: dict[bytes, set[str]] = {}
         self._due: dict[str, float] = {}
         self._behind_s = 0.0
         self._resumed_at = -math.inf
@@ -122,9 +122,10 @@ class InspectorProcess:
         return time.time() - self._behind_s
 
     def _say(self, round_: OpenRound, message: str) -> None:
-        """Report a message about a round, unless it was the last one."""
-        if self._reported.get(round_.opened.id) != message:
-            self._reported[round_.opened.id] = message
+        """Report a message about a round once."""
+        reported = self._reported.setdefault(round_.opened.id, set())
+        if message not in reported:
+            reported.add(message)
             self._report(f"{round_.opened.name}: {message}")
 
     # own seat
@@ -225,7 +226,7 @@ class InspectorProcess:
         available = len(self._chain.read(reads.eligible_inspectors(self._panel)))
         if available < round_.missing_seats:
             raise Conflict(
-                f"the round needs {round_.missing_seats} inspectors, but {available} can be drawn",
+                f"{round_.missing_seats} seats must be filled, but only {available} inspectors can be drawn",
                 field="panel",
                 hint="enrol inspectors, or wait until others are free",
             )

@@ -62,15 +62,17 @@ async def build(server: Server, source: Source, history: ValueHistory) -> PlantN
             ua.QualifiedName(f"{station.id} {station.name}", namespace),
         )
         await _describe(stations[station.id], station.description or station.name)
-    tags = [await _add_tag(server, stations[tag.station], source.name, namespace, tag, history) for tag in source.tags]
+    # The names of tags contain the station, so the variables are components of the plant: a tag is the path below it.
+    tags = [await _add_tag(server, plant, stations[tag.station], namespace, tag, history) for tag in source.tags]
     return PlantNodes(tuple(tags), *await _add_status(server, source))
 
 
 async def _add_tag(
-    server: Server, station: Node, source: str, namespace: int, tag: Tag, history: ValueHistory
+    server: Server, plant: Node, station: Node, namespace: int, tag: Tag, history: ValueHistory
 ) -> ua.NodeId:
-    node_id = ua.NodeId(f"{source}/{tag.station}/{tag.name}", namespace)
-    variable = await station.add_variable(node_id, ua.QualifiedName(tag.name, namespace), 0.0, ua.VariantType.Double)
+    node_id = ua.NodeId(f"{plant.nodeid.Identifier}/{tag.station}/{tag.name}", namespace)
+    variable = await plant.add_variable(node_id, ua.QualifiedName(tag.name, namespace), 0.0, ua.VariantType.Double)
+    await station.add_reference(variable, ua.ObjectIds.Organizes)
     await _describe(variable, tag.description or tag.name)
     await variable.add_property(
         ua.NodeId(f"{node_id.Identifier}/EURange", namespace),

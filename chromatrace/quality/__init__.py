@@ -5,7 +5,9 @@
     consensus         which group wins: groups, scores, decision
     learning          how an inspector's capability follows its agreement with the winners
     check_sheet       parameters with tolerances, each small, fit or large
+    findings          answers that contradict themselves
     inspection_tasks  tasks that people answer at the portal
+    inspector_states  faults of inspectors' processes
 
 Scores, thresholds and capabilities are integers in 1/10,000. This package and
 `contracts/libraries/ConsensusRule.sol` therefore agree exactly. `as_ratio` converts them to floats.

@@ -20,6 +20,7 @@ class ClaimRights:
 
     def __init__(self, snapshot: Snapshot, organisation: int, roles: Role) -> None:
         self._snapshot, self._organisation, self._roles = snapshot, organisation, roles
+        self._batches: dict[Identifier, BatchId | None] = {}
         self._lots: dict[BatchId, Relation | None] = {}
         self._products: dict[Gtin, Relation | None] = {}
 
@@ -44,20 +45,22 @@ class ClaimRights:
 
     def load(self, identifiers: Iterable[Identifier]) -> None:
         """Look up the lots of these identifiers together."""
-        lots = [batch for identifier in identifiers if (batch := identifier.batch) is not None]
-        found = self._snapshot.relations(self._organisation, lots)
+        for identifier in identifiers:
+            if identifier not in self._batches:
+                self._batches[identifier] = identifier.batch
+        lots = {batch for batch in self._batches.values() if batch is not None} - self._lots.keys()
+        found = self._snapshot.relations(self._organisation, list(lots))
         self._lots |= {lot: self._permitted(found.get(lot)) for lot in lots}
 
     def _relation(self, identifier: Identifier) -> Relation | None:
         """Return the relation to a product; None if it is not registered. A lot that is not counts as its product."""
         if identifier.gtin is None:
             return None
-        batch = identifier.batch
-        if batch is not None:
-            if batch not in self._lots:
-                self.load([identifier])
-            if self._lots[batch] is not None:
-                return self._lots[batch]
+        if identifier not in self._batches:
+            self.load([identifier])
+        batch = self._batches[identifier]
+        if batch is not None and self._lots[batch] is not None:
+            return self._lots[batch]
         if identifier.gtin not in self._products:
             relation = self._snapshot.relation_to_product(self._organisation, identifier.gtin)
             self._products[identifier.gtin] = self._permitted(relation)

@@ -33,7 +33,8 @@ def test_grants_determine_visible_batches(client, world):
     for path in (f"/partners/labels/{batch}", "/partners/offers/nonsense"):
         assert '<a class="button" href="/partners/">Go to overview</a>' in client.get(path).text
     assert "Lot L" not in client.get("/partners/batches/held?after=-1").text
-    assert client.get(f"/partners/batches/held?after={10**30}").text == client.get("/partners/batches/held").text
+    late, newest = client.get(f"/partners/batches/held?after={10**30}"), client.get("/partners/batches/held")
+    assert late.text.replace(token_of(late), "") == newest.text.replace(token_of(newest), "")
 
 
 def test_operator_without_grant_sees_nothing(client, world):

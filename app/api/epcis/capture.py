@@ -69,7 +69,18 @@ class CaptureStore:
         document = read_json(data)
         with self._database.begin() as session:
             self._check_limit(session, operator.organisation, document, now)
-        claims, errors = check_claims(document, options.behaviour, now, lambda claim: _accept(claim, rights))
+        valid, errors = check_claims(document, options.behaviour, now)
+        rights.load(item for claim in valid for item in claim.identifiers)
+        claims = []
+        for claim in valid:
+            try:
+                _accept(claim, rights)
+            except ChromaTraceError as error:
+                if options.behaviour == ROLLBACK:
+                    raise
+                errors.append(error.as_dict())
+            else:
+                claims.append(claim)
         subjects = dict.fromkeys(item.subject for claim in claims for item in claim.identifiers)
         job = {
             "id": str(uuid.uuid4()),

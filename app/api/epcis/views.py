@@ -30,6 +30,7 @@ from chromatrace.epcis.capture import PROCEED, ROLLBACK
 from chromatrace.epcis.document import EXTENDED_CONTEXT
 from chromatrace.epcis.errors import QueryTooComplexError
 from chromatrace.epcis.query import CHAIN, EventPage, EventQuery, LocatedEvent, page_of
+from chromatrace.epcis.vocabulary import PREFIXES
 from chromatrace.identity.digital_link import DigitalLink
 from chromatrace.index import Snapshot
 from chromatrace.index.views import EventView
@@ -195,16 +196,21 @@ def _document(page: EventPage) -> dict[str, Any]:
 
 
 def _merged_contexts(page: EventPage) -> tuple[list[Any], list[dict[str, Any]]]:
-    """Return one context for the page. An event whose context gives a name another meaning keeps its own."""
+    """Return one context for the page, and the events.
+
+    An event keeps its own context if it gives a name another meaning, declares a prefix of GS1, or refers to a document
+    of another site.
+    """
     parts: list[Any] = list(EXTENDED_CONTEXT)
-    names: dict[str, Any] = {
+    names: dict[str, Any] = dict.fromkeys(PREFIXES) | {
         name: meaning for part in parts if isinstance(part, dict) for name, meaning in part.items()
     }
     events = []
     for event, context in zip(page.events, page.contexts, strict=True):
         own = [part for part in (context if isinstance(context, list) else [context]) if part not in parts]
         declared = {name: meaning for part in own if isinstance(part, dict) for name, meaning in part.items()}
-        if any(names.get(name, meaning) != meaning for name, meaning in declared.items()):
+        external = any(isinstance(part, str) for part in own)
+        if external or any(names.get(name, meaning) != meaning for name, meaning in declared.items()):
             outer = event.get("@context", [])
             events.append(event | {"@context": own + (outer if isinstance(outer, list) else [outer])})
         else:

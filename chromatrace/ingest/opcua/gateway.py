@@ -22,11 +22,12 @@ from chromatrace.ingest.opcua.session import (
 from chromatrace.ingest.opcua.settings import OpcUaSettings
 from chromatrace.ingest.opcua.statistics import GatewayStatistics, RejectedTagValue, UnfilledGap
 from chromatrace.ingest.opcua.values import ReceivedValue, TagKey, decode_value, source_time_ns
-from chromatrace.ingest.opcua.writer import SpoolWriter
+from chromatrace.ingest.opcua.writer import SpoolWriter, is_future
 from chromatrace.ingest.spool import Spool
 
 _POLL_S = 0.2
 _SPOOL_RETRY_S = 1.0
+_SHOWN = 20
 _logger = logging.getLogger(__name__)
 
 
@@ -96,6 +97,7 @@ class OpcUaGateway:
         """Serve one connection. Return whether the gateway is done. Raises `CONNECTION_ERRORS`."""
         buffer = Buffer(self.settings.buffer)
         self._keys = await session.browse()
+        self._report_left_out(session)
         await asyncio.to_thread(self._writer.resume, self._keys)
 
         async def notified(items: list[Any], missed: bool) -> None:
@@ -125,6 +127,14 @@ class OpcUaGateway:
         self._logged_reason = ""
         return await self._store_buffered(session, buffer)
 
+    def _report_left_out(self, session: Session) -> None:
+        """Log the variables that are not read, once."""
+        left_out = [f"{variable.path}: {variable.reason}" for variable in session.left_out]
+        if left_out != self.statistics.left_out:
+            shown = ", ".join(left_out[:_SHOWN]) + (", …" if len(left_out) > _SHOWN else "")
+            _logger.warning("%d variables are left out: %s", len(left_out), shown)
+        self.statistics.left_out = left_out
+
     async def _store_buffered(self, session: Session, buffer: Buffer) -> bool:
         """Store buffered values until the gateway is stopped or finished. Raises ConnectionError."""
         while True:
@@ -148,7 +158,9 @@ class OpcUaGateway:
             return False
         for key, data in zip(self._keys, await session.current(self._keys), strict=True):
             current_ns, newest_ns = source_time_ns(data), self._writer.newest_ns(key)
-            if current_ns is not None and (newest_ns is None or newest_ns < current_ns):
+            if current_ns is None or (newest_ns is not None and newest_ns >= current_ns):
+                continue
+            if not await asyncio.to_thread(self._writer.has, key, current_ns):
                 return False
         return True
 
@@ -193,6 +205,8 @@ class OpcUaGateway:
 
     async def _fetch(self, session: Session, key: TagKey, start_ns: int, end_ns: int | None) -> list[ReceivedValue]:
         """Read the history of a tag. A gap that the history does not fill is counted and logged."""
+        if end_ns is not None and is_future(end_ns, time.time_ns()):
+            end_ns = None  # the clock of the source is wrong, so the time does not limit the history
         if end_ns is not None and end_ns <= start_ns:
             return []
         values: list[ReceivedValue] = []

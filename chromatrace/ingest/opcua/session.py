@@ -14,13 +14,13 @@ from asyncua.common.node import Node
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
 from chromatrace.domain.errors import InvalidInput, NotAuthorised, Unavailable
+from chromatrace.ingest.opcua.browse import Browser, Found, LeftOut
 from chromatrace.ingest.opcua.settings import OpcUaSettings
+from chromatrace.ingest.opcua.trust import require_trusted, server_certificate
 from chromatrace.ingest.opcua.values import TagKey, to_datetime
 
 _KEEP_ALIVE_COUNT = 10
 _LIFETIME_COUNT = 3_000
-_CONCURRENT_REQUESTS = 50
-"""Concurrent requests while browsing. Servers limit the requests queued for a connection."""
 _NO_TIME = ua.get_win_epoch()
 _AUTHENTICATION_ERRORS = (
     ua.uaerrors.BadUserAccessDenied,
@@ -52,25 +52,30 @@ class Session:
         self._finished: list[Node] = []
         self._silence_s = float("inf")
         self.lost = asyncio.Event()
+        self.left_out: list[LeftOut] = []
+        self._browser = Browser(client, self._request)
 
     async def browse(self) -> list[TagKey]:
-        """Return the tags that the settings select. Raises `InvalidInput` if there are none."""
-        if self._settings.nodes:
-            keys = [await self._named_node(node_id) for node_id in self._settings.nodes]
-        else:
-            keys = await self._browse_namespace()
-        if not keys:
+        """Return the tags that the settings select. Raises `InvalidInput` if there are none, or if two have one name.
+
+        `left_out` then lists the variables that are not read.
+        """
+        await self._browser.read_limits()
+        found = await (self._named_nodes() if self._settings.nodes else self._browse_namespace())
+        self.left_out = found.left_out
+        if not found.keys:
             raise InvalidInput(f"no tags in the namespace {self._settings.namespace}", field="namespace")
-        return keys
+        return found.keys
 
-    async def _named_node(self, node_id: str) -> TagKey:
+    async def _named_nodes(self) -> Found:
         try:
-            return await self._tag(str(self._settings.source), self._client.get_node(node_id))
-        except (ua.UaStringParsingError, ua.uaerrors.BadNodeIdUnknown, ua.uaerrors.BadNodeIdInvalid) as error:
-            raise InvalidInput(f"{node_id!r}: {error}", field="nodes") from error
+            node_ids = [ua.NodeId.from_string(text) for text in self._settings.nodes]
+        except ua.UaStringParsingError as error:
+            raise InvalidInput(str(error), field="nodes") from error
+        return await self._browser.named(str(self._settings.source), node_ids)
 
-    async def _browse_namespace(self) -> list[TagKey]:
-        namespaces = await self._client.get_namespace_array()
+    async def _browse_namespace(self) -> Found:
+        namespaces = await self._request(self._client.get_namespace_array())
         if self._settings.namespace not in namespaces:
             raise InvalidInput(
                 f"the server has no namespace {self._settings.namespace!r}",
@@ -78,17 +83,22 @@ class Session:
                 hint=f"its namespaces are {', '.join(namespaces)}",
             )
         index = namespaces.index(self._settings.namespace)
-        keys: list[TagKey] = []
-        for node in await self._client.nodes.objects.get_children():
-            if node.nodeid.NamespaceIndex == index:
-                source = self._settings.source or (await node.read_browse_name()).Name
-                variables = await _numeric_variables_below(node)
-                for start in range(0, len(variables), _CONCURRENT_REQUESTS):
-                    batch = variables[start : start + _CONCURRENT_REQUESTS]
-                    keys += await asyncio.gather(*(self._tag(source, variable) for variable in batch))
+        (references,) = await self._browser.children([self._client.nodes.objects.nodeid])
+        own = [reference for reference in references if reference.NodeId.NamespaceIndex == index]
+        roots = [
+            (self._settings.source or reference.BrowseName.Name, _node_id(reference))
+            for reference in own
+            if reference.NodeClass == ua.NodeClass.Object
+        ]
+        loose = [
+            (self._settings.source or reference.BrowseName.Name, reference.BrowseName.Name, _node_id(reference))
+            for reference in own
+            if reference.NodeClass == ua.NodeClass.Variable
+        ]
+        found = await self._browser.tags(roots, loose)
         if f"{self._settings.namespace}:status" in namespaces:
             self._finished = await self._find_finished(namespaces.index(f"{self._settings.namespace}:status"))
-        return keys
+        return found
 
     async def _find_finished(self, index: int) -> list[Node]:
         nodes: list[Node] = []
@@ -96,14 +106,6 @@ class Session:
             if node.nodeid.NamespaceIndex == index:
                 nodes.append(await node.get_child(ua.QualifiedName("Finished", index)))
         return nodes
-
-    async def _tag(self, source: str, node: Node) -> TagKey:
-        name = (await node.read_browse_name()).Name
-        unit = ""
-        for child in await node.get_properties():
-            if (await child.read_browse_name()).Name == "EngineeringUnits":
-                unit = (await child.read_value()).DisplayName.Text or ""
-        return TagKey(source, name, unit, node.nodeid)
 
     async def subscribe(
         self, keys: Sequence[TagKey], notified: Callable[[list[Any], bool], Awaitable[None]]
@@ -143,11 +145,17 @@ class Session:
         self._silence_s = (
             3 * _KEEP_ALIVE_COUNT * subscription.RevisedPublishingInterval / 1000 + self._settings.timeout_s
         )
-        request = ua.CreateMonitoredItemsParameters()
-        request.SubscriptionId = subscription.SubscriptionId
-        request.TimestampsToReturn = ua.TimestampsToReturn.Both
-        request.ItemsToCreate = [self._item(key, handle) for handle, key in enumerate(keys)]
-        results = await self._request(self._client.uaclient.create_monitored_items(request))
+
+        def monitor(items: Sequence[Any]) -> Awaitable[Any]:
+            request = ua.CreateMonitoredItemsParameters()
+            request.SubscriptionId = subscription.SubscriptionId
+            request.TimestampsToReturn = ua.TimestampsToReturn.Both
+            request.ItemsToCreate = list(items)
+            response: Awaitable[Any] = self._client.uaclient.create_monitored_items(request)
+            return response
+
+        items = [self._item(key, handle) for handle, key in enumerate(keys)]
+        results = await self._browser.monitor(items, monitor)
         return [
             (key, result.StatusCode.name)
             for key, result in zip(keys, results, strict=True)
@@ -168,10 +176,7 @@ class Session:
 
     async def current(self, keys: Sequence[TagKey]) -> list[Any]:
         """Return the current data values, in the order of `keys`."""
-        values: list[Any] = await self._request(
-            self._client.uaclient.read_attributes([key.node_id for key in keys], ua.AttributeIds.Value)
-        )
-        return values
+        return await self._browser.read([key.node_id for key in keys], ua.AttributeIds.Value)
 
     async def history(self, key: TagKey, start_ns: int, end_ns: int | None) -> AsyncIterator[list[Any]]:
         """Yield pages of the data values from `start_ns` to `end_ns` (both included; None: no end), oldest first.
@@ -279,43 +284,24 @@ async def connected(settings: OpcUaSettings) -> AsyncIterator[Session]:
 
 
 async def _secure(client: Client, settings: OpcUaSettings) -> None:
+    """Set up encryption with a trusted server, then the password. Raises `NotAuthorised` if it is not trusted."""
     security = settings.security
-    if security.user is not None:
-        client.set_user(security.user)
-        client.set_password(security.password or "")
     if security.certificate is not None and security.private_key is not None:
-        server = str(security.server_certificate) if security.server_certificate is not None else None
+        mode = getattr(ua.MessageSecurityMode, security.mode)
+        certificate = await server_certificate(settings.url, settings.timeout_s, mode)
+        require_trusted(certificate, security.trusted, settings.url)
         await client.set_security(
             SecurityPolicyBasic256Sha256,
             str(security.certificate),
             str(security.private_key),
-            server_certificate=server,
-            mode=getattr(ua.MessageSecurityMode, security.mode),
+            server_certificate=certificate,
+            mode=mode,
         )
+    if security.user is not None:
+        client.set_user(security.user)
+        client.set_password(security.password or "")
 
 
-async def _numeric_variables_below(node: Node) -> list[Node]:
-    """Return the variables with a numeric type below an object, depth first."""
-    variables: list[Node] = []
-    for child in await node.get_children(nodeclassmask=ua.NodeClass.Object | ua.NodeClass.Variable):
-        if await child.read_node_class() == ua.NodeClass.Object:
-            variables += await _numeric_variables_below(child)
-        elif await child.read_data_type_as_variant_type() in _NUMERIC:
-            variables.append(child)
-    return variables
-
-
-_NUMERIC = frozenset(
-    {
-        ua.VariantType.SByte,
-        ua.VariantType.Byte,
-        ua.VariantType.Int16,
-        ua.VariantType.UInt16,
-        ua.VariantType.Int32,
-        ua.VariantType.UInt32,
-        ua.VariantType.Int64,
-        ua.VariantType.UInt64,
-        ua.VariantType.Float,
-        ua.VariantType.Double,
-    }
-)
+def _node_id(reference: Any) -> Any:
+    """Return the local node id of a reference."""
+    return ua.NodeId(reference.NodeId.Identifier, reference.NodeId.NamespaceIndex)

@@ -51,6 +51,10 @@ class GatewayStatistics:
     connected: bool = False
     lag_ms: float | None = None
     last_error: str | None = None
+    implausible_times: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Source times that are in the future, or before 2000, by source."""
+    left_out: list[str] = field(default_factory=list)
+    """Variables that are not read, with the reason."""
     rejections: deque[RejectedTagValue] = field(default_factory=lambda: deque(maxlen=_LISTED))
     gaps: deque[UnfilledGap] = field(default_factory=lambda: deque(maxlen=_LISTED))
 
@@ -58,6 +62,11 @@ class GatewayStatistics:
         """Count and list a rejected value."""
         self.rejected += 1
         self.rejections.append(rejection)
+
+    def add_implausible_time(self, source: str, *, ahead: bool) -> None:
+        """Count a source time that is in the future or before 2000."""
+        times = self.implausible_times.setdefault(source, {"future": 0, "past": 0})
+        times["future" if ahead else "past"] += 1
 
     def add_gap(self, gap: UnfilledGap) -> None:
         """Count and list an unfilled gap."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from asyncua import ua
+
+from chromatrace.domain.reading import BAD, MAX_VALUE_TEXT, ReadingValue, normalised
 
 OVERFLOW_BITS = 0x0480
 """InfoType DataValue (bit 10) with the overflow bit (bit 7): OPC UA Part 4, 7.39."""
@@ -19,22 +22,26 @@ _WAITING = int(ua.StatusCodes.BadWaitingForInitialData)
 
 @dataclass(frozen=True, slots=True)
 class TagKey:
-    """A tag of a source, with its unit and its node on the server."""
+    """A tag of a source, with its unit and its node on the server. `states` names the values of an enumeration."""
 
     source: str
     tag: str
     unit: str
     node_id: Any
+    states: Mapping[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedValue:
-    """A value received from a server: `source_time_ns` > 0, `value` finite. `overflow`: earlier values were lost."""
+    """A value received from a server: `source_time_ns` > 0, a finite number, a text, or None if it is bad.
+
+    `overflow`: earlier values were lost.
+    """
 
     key: TagKey
     source_time_ns: int
     received_ns: int
-    value: float
+    value: ReadingValue
     quality: int
     replayed: bool
     overflow: bool = False
@@ -47,20 +54,49 @@ def decode_value(key: TagKey, data: Any, received_ns: int, *, replayed: bool) ->
     """
     status = 0 if data.StatusCode is None else int(data.StatusCode.value)
     value = None if data.Value is None else data.Value.Value
+    overflow = status & OVERFLOW_BITS == OVERFLOW_BITS
+    quality = status & ~OVERFLOW_BITS if overflow else status
+    time_ns = source_time_ns(data)
     if value is None:
         if status == _WAITING:
             return None
-        return f"no value, status {ua.StatusCode(status).name}"
-    time_ns = source_time_ns(data)
+        if not quality & BAD:
+            return f"no value, status {ua.StatusCode(status).name}"
+        # A dead sensor must be visible in the log, also if its server states no time.
+        return ReceivedValue(key, time_ns or received_ns, received_ns, None, quality, replayed, overflow)
     if time_ns is None:
         return "no source time"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return f"not a number: {value!r:.60}"
-    if not math.isfinite(value):
-        return f"not a finite number: {value}"
-    overflow = status & OVERFLOW_BITS == OVERFLOW_BITS
-    quality = status & ~OVERFLOW_BITS if overflow else status
-    return ReceivedValue(key, time_ns, received_ns, float(value), quality, replayed, overflow)
+    try:
+        converted = _converted(value, key.states)
+    except ValueError as error:
+        return str(error)
+    return ReceivedValue(key, time_ns, received_ns, converted, quality, replayed, overflow)
+
+
+def _converted(value: Any, states: Mapping[int, str] | None) -> ReadingValue:
+    """Return a value as a number or text: a Boolean as true or false, a time in RFC 3339. Raises `ValueError`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        if states is not None:
+            return states.get(int(value)) or str(int(value))
+        if not -(2**63) <= value < 2**63:
+            raise ValueError(f"{value} is outside the range of a 64-bit integer")
+        return normalised(int(value))
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"not a finite number: {value}")
+        return value
+    if isinstance(value, ua.LocalizedText):
+        value = value.Text or ""
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+        return aware.isoformat().replace("+00:00", "Z")
+    if isinstance(value, str):
+        if len(value) > MAX_VALUE_TEXT:
+            raise ValueError(f"a text of {len(value)} characters; the maximum is {MAX_VALUE_TEXT}")
+        return value
+    raise ValueError(f"neither a number nor a text: {value!r:.60}")
 
 
 def source_time_ns(data: Any) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.opcua.statistics import GatewayStatistics
@@ -12,7 +13,38 @@ from chromatrace.ingest.spool import Spool
 _RESUME_WINDOW = 8_192
 _RESUME_LIMIT = 400_000
 
+CLOCK_TOLERANCE_NS = 300 * 10**9
+"""A source time that is further ahead of the receipt is implausible."""
+_EARLIEST_NS = 946_684_800 * 10**9
+"""1 January 2000. Earlier source times are implausible."""
+
 _Series = tuple[str, str]
+
+
+def is_future(source_time_ns: int, received_ns: int) -> bool:
+    """Return whether a source time is implausibly far ahead of its receipt."""
+    return source_time_ns > received_ns + CLOCK_TOLERANCE_NS
+
+
+@dataclass(slots=True)
+class _Newest:
+    """The newest source times of a tag: of all readings, and of those that are not ahead of their receipt.
+
+    A clock that is wrong for a moment must not hide the following readings. If it is always ahead, all its times are
+    used.
+    """
+
+    any_ns: int = 0
+    plausible_ns: int = 0
+
+    @property
+    def ns(self) -> int:
+        return self.plausible_ns or self.any_ns
+
+    def add(self, source_time_ns: int, received_ns: int) -> None:
+        self.any_ns = max(self.any_ns, source_time_ns)
+        if not is_future(source_time_ns, received_ns):
+            self.plausible_ns = max(self.plausible_ns, source_time_ns)
 
 
 class SpoolWriter:
@@ -25,16 +57,21 @@ class SpoolWriter:
         self._spool = spool
         self._channel = channel
         self._statistics = statistics
-        self._newest: dict[_Series, int] = {}
+        self._newest: dict[_Series, _Newest] = {}
         self._next_sequence: dict[str, int] = {}
 
     def newest_ns(self, key: TagKey) -> int | None:
-        """Return the source time of the newest stored reading of the tag, or None."""
-        return self._newest.get((key.source, key.tag))
+        """Return the source time of the newest stored reading of the tag that is plausible, or None."""
+        newest = self._newest.get((key.source, key.tag))
+        return newest.ns if newest is not None else None
+
+    def has(self, key: TagKey, source_time_ns: int) -> bool:
+        """Return whether a reading of the tag with this source time is stored."""
+        return self._spool.find(self._channel, key.source, key.tag, source_time_ns) is not None
 
     def oldest_of_newest_ns(self, source: str) -> int | None:
         """Return the minimum `newest_ns` of the tags of `source`, or None. Later values of any tag may be missing."""
-        times = [time for (of, _), time in self._newest.items() if of == source]
+        times = [newest.ns for (of, _), newest in self._newest.items() if of == source]
         return min(times) if times else None
 
     def resume(self, keys: Iterable[TagKey]) -> None:
@@ -45,37 +82,40 @@ class SpoolWriter:
         """
         wanted = {(key.source, key.tag) for key in keys} - self._newest.keys()
         sources = {source for source, _ in wanted}
-        newest_ns: dict[_Series, int] = {}
+        newest: dict[_Series, _Newest] = {}
         stop = self._spool.size(self._channel)
         limit = max(0, stop - _RESUME_LIMIT)
         oldest_ns: dict[str, int] = {}
-        while stop > limit and wanted - newest_ns.keys():
+        while stop > limit and wanted - newest.keys():
             start = max(limit, stop - _RESUME_WINDOW)
-            for source, tag, time_ns, _, _, _, _, sequence, _ in self._spool.fields(self._channel, start, stop):
+            for source, tag, time_ns, received_ns, _, _, _, sequence, _ in self._spool.fields(
+                self._channel, start, stop
+            ):
                 if source in sources:
                     oldest_ns[source] = min(oldest_ns.get(source, time_ns), time_ns)
                     self._next_sequence[source] = max(self._next_sequence.get(source, 0), sequence + 1)
                 series = (source, tag)
                 if series in wanted:
-                    newest_ns[series] = max(newest_ns.get(series, 0), time_ns)
+                    newest.setdefault(series, _Newest()).add(time_ns, received_ns)
             stop = start
-        self._newest.update(newest_ns)
+        self._newest.update(newest)
         if stop > 0:
-            for series in wanted - newest_ns.keys():
+            for series in wanted - newest.keys():
                 if series[0] in oldest_ns:
-                    self._newest[series] = oldest_ns[series[0]]
+                    self._newest[series] = _Newest(oldest_ns[series[0]])
 
     def write(self, values: Sequence[ReceivedValue]) -> None:
         """Append `values` to the spool in this order. Raises the spool's errors and leaves the state unchanged then."""
         next_sequence = dict(self._next_sequence)
-        newest = dict(self._newest)
+        newest = {series: replace(times) for series, times in self._newest.items()}
         pending: dict[tuple[str, str, int], ReceivedValue] = {}
         readings: list[Reading] = []
+        implausible: list[tuple[str, bool]] = []
         duplicates = replayed = 0
         for value in values:
             key, time_ns = value.key, value.source_time_ns
             series, identity = (key.source, key.tag), (key.source, key.tag, time_ns)
-            is_new = time_ns > newest.get(series, 0) or not self._known(identity, pending)
+            is_new = time_ns > _any_ns(newest.get(series)) or not self._known(identity, pending)
             if not is_new and self._equals_known(identity, pending, value):
                 duplicates += 1
                 continue
@@ -96,7 +136,9 @@ class SpoolWriter:
             if is_new:
                 pending[identity] = value
                 next_sequence[key.source] = sequence + 1
-                newest[series] = max(newest.get(series, 0), time_ns)
+                newest.setdefault(series, _Newest()).add(time_ns, value.received_ns)
+                if is_future(time_ns, value.received_ns) or time_ns < _EARLIEST_NS:
+                    implausible.append((key.source, time_ns > value.received_ns))
                 replayed += value.replayed
         result = self._spool.append(self._channel, readings)
         self._next_sequence, self._newest = next_sequence, newest
@@ -104,6 +146,8 @@ class SpoolWriter:
         self._statistics.duplicates += duplicates + result.duplicates
         self._statistics.conflicting += result.conflicting
         self._statistics.replayed += replayed
+        for source, ahead in implausible:
+            self._statistics.add_implausible_time(source, ahead=ahead)
 
     def _known(self, identity: tuple[str, str, int], pending: dict[tuple[str, str, int], ReceivedValue]) -> bool:
         return identity in pending or self._spool.find(self._channel, *identity) is not None
@@ -121,3 +165,7 @@ class SpoolWriter:
             value.key.unit,
             value.quality,
         )
+
+
+def _any_ns(newest: _Newest | None) -> int:
+    return newest.any_ns if newest is not None else 0

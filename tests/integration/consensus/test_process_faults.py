@@ -141,7 +141,7 @@ def test_a_round_that_cannot_be_filled_sends_no_draws(chain, panel, start, tmp_p
     assert chain.rpc.call("eth_blockNumber") == head
     assert [outbox.counts()[CallState.FAILED] for outbox in inspectors.outboxes] == [0, 0, 0]
     (fault,) = inspectors.processes[0].faults.values()
-    assert "needs 3 inspectors, but 2 can be drawn" in fault
+    assert "3 seats must be filled, but only 2 inspectors can be drawn" in fault
     chain.submit(calls.enrol_inspector(dev_address(ACCOUNTS[1], chain), 1_000, bytes(32)))
     inspectors.poll_until(lambda: decided(inspectors))
 

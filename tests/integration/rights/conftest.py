@@ -10,9 +10,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def members(deploy, tmp_path_factory):
-    """Return the consortium of `members`. Tests restore what they change."""
+    """Return the consortium of `members`. Each module has its own; tests restore what they change."""
     from members import Members
 
     from chromatrace.chain.dev_node import DevNode

@@ -278,6 +278,13 @@ def test_rate_limit_error_has_standard_format(config, setting, path, method):
     assert {"message", "hint"} <= last.json.keys()
 
 
+def test_addresses_of_one_ipv6_network_share_a_limit(config):
+    client = create_app(replace(config, page_limit="2 per hour")).test_client()
+    addresses = ["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:ffff::3", "2001:db8:1:3::1"]
+    codes = [client.get("/lookup", environ_base={"REMOTE_ADDR": address}).status_code for address in addresses]
+    assert codes == [400, 400, 429, 400]
+
+
 @pytest.mark.parametrize(
     ("target", "expected"),
     [

@@ -230,15 +230,30 @@ def _assert_rejected(client, time, number):
 
 def test_a_prefix_with_two_meanings_stays_with_its_event(client, log_in):
     log_in(1)
-    other = document(event(2))
+    other, external, standard = (document(event(number)) for number in (2, 3, 4))
+    standard["@context"].append({"cbv": "https://ref.gs1.org/cbv/"})
     other["@context"][1] = {"example": "https://example.com/other/"}
-    post(client, document(event(1)))
-    post(client, other)
+    external["@context"].append("https://example.com/context.jsonld")
+    for sent in (document(event(1)), other, external, standard):
+        assert post(client, sent).status_code == 202
     answer = client.get("/epcis/v2/events").json
     declared = {name: uri for part in answer["@context"] if isinstance(part, dict) for name, uri in part.items()}
-    first, second = answer["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+    first, second, third, fourth = answer["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
     assert declared["example"] == "https://example.org/ns/"
     assert ("@context" in first, second["@context"]) == (False, [{"example": "https://example.com/other/"}])
+    assert fourth["@context"] == [{"cbv": "https://ref.gs1.org/cbv/"}]
+    assert third["@context"] == ["https://example.com/context.jsonld"]
+    assert "https://example.com/context.jsonld" not in answer["@context"]
+
+
+@pytest.mark.parametrize("name", ["bizStep", "epcClass", "@vocab", "sensorReport"])
+def test_context_must_not_redefine_a_term(client, log_in, name):
+    log_in(1)
+    sent = document(event(1))
+    sent["@context"].append({name: "https://example.com/"})
+    assert post(client, sent).json["field"] == f"/@context/2/{name}"
+    inner = document(event(1, **{"@context": {name: "https://example.com/"}}))
+    assert post(client, inner).json["field"] == f"/epcisBody/eventList/0/@context/{name}"
 
 
 SECOND = "/epcisBody/eventList/1"

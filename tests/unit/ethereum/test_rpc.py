@@ -100,6 +100,12 @@ def test_large_batch_is_split(node, rpc):
     assert [len(body) for _, _, body in node.seen] == [2, 2, 1]
 
 
+def test_batch_of_many_requests_is_split(node, rpc):
+    node.replies = [lambda body: [ok(item) for item in body]] * 3
+    assert rpc.batch([(str(number), []) for number in range(1_100)]) == [str(number) for number in range(1_100)]
+    assert [len(body) for _, _, body in node.seen] == [500, 500, 100]
+
+
 def test_batch_outcomes_include_errors(node, rpc):
     def mixed(body):
         error = {"code": 3, "message": "execution reverted", "data": "0x1234"}

@@ -191,6 +191,13 @@ def test_process_that_exceeds_its_limits_is_an_error(monkeypatch, tmp_path, name
         scan.read_link(file_of(Image.new("L", (2_900, 2_900)), "PNG"))
 
 
+def test_fault_of_the_process_is_logged(monkeypatch, caplog):
+    monkeypatch.setattr(scan, "_READER", (sys.executable, "-c", "raise RuntimeError('broken decoder')"))
+    with pytest.raises(ImageTooLargeError):
+        scan.read_link(encode(URI).png())
+    assert "broken decoder" in caplog.text
+
+
 def test_passes_of_a_progressive_picture_are_limited():
     data = file_of(_noise(64, 64), "JPEG", progressive=True)
     start = data.rindex(b"\xff\xda")

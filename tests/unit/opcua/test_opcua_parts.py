@@ -38,21 +38,40 @@ def decode(data):
     [
         (data_value(time=None), "no source time"),
         (data_value(time=datetime(1601, 1, 1, tzinfo=UTC)), "no source time"),
-        (data_value("1.5"), "not a number"),
-        (data_value(True), "not a number"),
-        (data_value([1.5]), "not a number"),
+        (data_value([1.5]), "neither a number nor a text"),
+        (data_value(b"bytes"), "neither a number nor a text"),
+        (data_value("x" * 501), "a text of 501 characters"),
+        (data_value(2**63, status=0), "64-bit"),
         (data_value(float("nan")), "not a finite number"),
         (data_value(float("inf")), "not a finite number"),
-        (
-            data_value(ua.Variant(None, ua.VariantType.Null), status=int(ua.StatusCodes.BadSensorFailure)),
-            "BadSensorFailure",
-        ),
+        (data_value(ua.Variant(None, ua.VariantType.Null), status=UNCERTAIN), "UncertainLastUsableValue"),
     ],
 )
 def test_invalid_values_are_rejected_with_a_reason(data, reason):
     result = decode(data)
     assert isinstance(result, str)
     assert reason in result
+
+
+@pytest.mark.parametrize(
+    ("value", "converted"),
+    [
+        (True, "true"),
+        ("Idle", "Idle"),
+        (2**53 + 1, 2**53 + 1),
+        (7, 7.0),
+        (ua.LocalizedText("Zu"), "Zu"),
+        (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "2026-01-02T03:04:05Z"),
+    ],
+)
+def test_values_of_other_types_are_converted(value, converted):
+    assert decode(data_value(value)).value == converted
+
+
+def test_bad_status_without_a_value_is_a_reading():
+    dead = data_value(ua.Variant(None, ua.VariantType.Null), time=None, status=int(ua.StatusCodes.BadSensorFailure))
+    value = decode(dead)
+    assert (value.value, value.quality, value.source_time_ns) == (None, int(ua.StatusCodes.BadSensorFailure), 5)
 
 
 def test_missing_initial_value_is_ignored():

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from eth_abi import encode
+from eth_abi.abi import encode
 from sqlalchemy import insert
 
 from app.api.epcis.models import CapturedEvent, CapturedEventProduct, CaptureJob
@@ -22,10 +20,6 @@ from chromatrace.index.chain_reader import HeaderSummary, LogRange
 from chromatrace.index.decoding import decode_logs
 from chromatrace.index.models import position
 from chromatrace.index.writer import ChainStatus, IndexedDeployment, IndexWriter, analyse
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "index"))
-
-from test_decoding import type_of
 
 FIRST_BLOCK_TIME = 1_760_000_000
 """October 2025."""
@@ -134,7 +128,15 @@ def _word(value: int | bytes | str) -> bytes:
 def _signature(name: str, event: str) -> tuple[bytes, list[tuple[str, bool]]]:
     entries = json.loads((FOLDER / f"{name}.json").read_text())
     inputs = next(entry["inputs"] for entry in entries if entry["type"] == "event" and entry["name"] == event)
-    return contract(name).events[event].topic, [(type_of(part), part["indexed"]) for part in inputs]
+    return contract(name).events[event].topic, [(_type_of(part), part["indexed"]) for part in inputs]
+
+
+def _type_of(part: dict[str, Any]) -> str:
+    """Return the type of a parameter, with structs in the notation of eth-abi."""
+    kind: str = part["type"]
+    if not kind.startswith("tuple"):
+        return kind
+    return f"({','.join(map(_type_of, part['components']))}){kind.removeprefix('tuple')}"
 
 
 def capture_events(database: PortalDatabase, batches: int, events: int) -> None:
