@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chromatrace.instruments.errors import ResultFileError
-from chromatrace.instruments.results import Array, Curve, Figure
+from chromatrace.instruments.results import Array, Curve, Figure, finite_array
 
 WAVELENGTH_NM = 633.0
 """Wavelength of the figures if none is given: that of a helium-neon laser."""
@@ -45,6 +45,8 @@ class Spectrum:
             transmittance = y / 100 if ordinate == PERCENT else y
         order = np.argsort(nm, kind="stable")
         nm, transmittance = nm[order], transmittance[order]
+        finite_array(nm, "wavelength")
+        finite_array(transmittance, "transmittance")
         if (repeated := np.flatnonzero(np.diff(nm) <= 0)).size:
             raise ResultFileError(f"the wavelength {nm[repeated[0]]:g} nm occurs twice", field="wavelength")
         typical = float(np.median(transmittance))

@@ -4,6 +4,7 @@ import gzip
 import math
 
 import numpy as np
+import openpyxl
 import pytest
 
 from chromatrace.instruments import ReadOptions, read_result
@@ -107,6 +108,7 @@ def test_absorbance_becomes_transmittance(tmp_path):
         ({"DELTAX": 2}, "##DELTAX", "20"),
         ({"YFACTOR": 0}, "##YFACTOR", "0"),
         ({"YFACTOR": "1e999"}, "##YFACTOR", "finite"),
+        ({"YFACTOR": "1e307", "FIRSTY": None}, "transmittance", "finite"),
         ({"FIRSTY": 0.5}, "##FIRSTY", "0.61"),
         ({"YFACTOR": 0.01, "FIRSTY": None}, "transmittance", "percent"),
         ({"body": [*files.affn(VALUES)[:2], "660 6990 ? 5000 5000"]}, "line", "missing"),
@@ -200,6 +202,27 @@ def test_tables_of_spectra(tmp_path, text, encoding):
 def test_a_compressed_table(tmp_path):
     path = write(tmp_path, "a.csv.gz", gzip.compress(b"wavelength [nm],T [%]\n600,40\n700,60\n"))
     assert transmittance(path, wavelength_nm=650) == pytest.approx(0.5)
+
+
+def test_compressed_files_have_a_limit_after_unpacking(tmp_path, monkeypatch):
+    text = b"wavelength [nm],T [%]\n600,40\n700,60\n" + b" " * 5000
+    path = write(tmp_path, "a.csv.gz", gzip.compress(text))
+    assert "gzip" in error(write(tmp_path, "b.csv.gz", gzip.compress(text)[:-9]))
+    monkeypatch.setattr("chromatrace.instruments.tables.MAX_UNPACKED", 1000)
+    assert "size" in error(path)
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["wavelength [nm]", "T [%]"])
+    workbook.save(tmp_path / "a.xlsx")
+    assert "size" in error(tmp_path / "a.xlsx")
+    assert "workbook" in error(write(tmp_path, "b.xlsx", (tmp_path / "a.xlsx").read_bytes()[:2000]))
+
+
+def test_a_workbook(tmp_path):
+    workbook = openpyxl.Workbook()
+    for row in (["wavelength [nm]", "T [%]"], [600, 40.5], [700, 60.5]):
+        workbook.active.append(row)
+    workbook.save(tmp_path / "a.xlsx")
+    assert transmittance(tmp_path / "a.xlsx", wavelength_nm=650) == pytest.approx(0.505)
 
 
 @pytest.mark.parametrize(
