@@ -56,7 +56,7 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
     return [
         Figure(f"slowest EPCIS query on {batches}, processor time", slowest, "ms", "lower", target=LIMIT_MS),
         Figure(
-            f"events of a lot beside eight hostile EPCIS queries on {batches}, 95th percentile",
+            f"events of a lot next to eight hostile EPCIS queries on {batches}, 95th percentile",
             visitor,
             "ms",
             "lower",

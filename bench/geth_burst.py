@@ -40,7 +40,7 @@ from chromatrace.storage.ports import held_port
 
 VERSION = "v1.17.10"
 _PROGRAM = f"github.com/ethereum/go-ethereum/cmd/geth@{VERSION}"
-_COUNT, _BATCH, _ROUNDS = 1_500, 100, 4
+_COUNT, _BATCH, _ROUNDS = 1_500, 100, 3
 _LIMIT_S = 120.0
 _TARGET = 0.9
 

@@ -1,4 +1,4 @@
-"""Captured EPCIS events on pages: what an organisation states about a batch or a unit, and who states it."""
+"""Captured EPCIS events on pages: statements of organisations about a batch or a unit."""
 
 from __future__ import annotations
 

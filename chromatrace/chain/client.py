@@ -41,7 +41,7 @@ from chromatrace.ethereum.signer import Signer
 
 T = TypeVar("T")
 
-_CHUNK = 300
+_FIRST_CHUNK, _CHUNK = 100, 300
 _UNSENT_CHUNKS = 3
 _WINDOW = 2_400
 """Calls of one sender that may wait for a block at once: Anvil's automine stalls on pools of thousands, others drop."""
@@ -243,8 +243,10 @@ class Chain:
         ):
             broadcasts: deque[Future[None]] = deque()
             room: Future[None] | None = None
-            for start in range(0, len(calls), _CHUNK):
-                chunk = self._check_chunk(sender, calls[start : start + _CHUNK], check)
+            # The first chunk is small: the node then has work while the second one is signed.
+            for start in [0, *range(_FIRST_CHUNK, len(calls), _CHUNK)] if calls else []:
+                end = start + _CHUNK if start else _FIRST_CHUNK
+                chunk = self._check_chunk(sender, calls[start:end], check)
                 if room is not None:
                     room.result()
                 signed = self._sign_chunk(sender, chunk, outcomes)

@@ -19,16 +19,18 @@ _MAX_BLOCKS = 32
 
 
 def by_events(
-    rpc: RpcClient, contracts: Sequence[str], attempts: Sequence[OpenAttempt], newest: int
+    rpc: RpcClient, contracts: Sequence[str], attempts: Sequence[OpenAttempt], newest: int, after: int = -1
 ) -> list[Inclusion]:
     """Return the inclusions of `attempts` that events of `contracts` show up to block `newest`, without their gas.
+
+    after  a block up to which an earlier call has already searched
 
     Return nothing if there are few attempts, they were sent too many blocks ago, or the node rejects the request. The
     caller then reads their receipts, as it does for calls that failed or emitted nothing.
     """
     if len(attempts) < _MIN_ATTEMPTS or not contracts:
         return []
-    first = min(newest if attempt.sent_block is None else attempt.sent_block for attempt in attempts)
+    first = max(after + 1, min(newest if attempt.sent_block is None else attempt.sent_block for attempt in attempts))
     if newest - first > _MAX_BLOCKS:
         return []
     query = {"fromBlock": hex(first), "toBlock": hex(newest), "address": list(contracts)}

@@ -43,6 +43,8 @@ _BATCH = 100
 _NS = 1_000_000_000
 _FILLER_GAS = 21_000
 _SETTLE_EVERY_S = 1.0
+_OVERLAP = 3
+"""Blocks in which inclusions are searched again: a node may return a block before its logs."""
 _DROPPED_EVERY_S = 2.0
 _LAG_S = 2.0
 """A node may be behind for so long before its state counts as older than the outbox's."""
@@ -107,6 +109,7 @@ class TransactionSender:
         self._missing_since: dict[int, float] = {}
         self._settled_s = 0.0
         self._compared_block, self._compared_s = -1, 0.0
+        self._collected_block = -1
         self._behind_since_s: float | None = None
         self._lost: set[int] = set()
 
@@ -330,7 +333,8 @@ class TransactionSender:
 
     def _collect(self, attempts: Sequence[OpenAttempt], context: FeeContext) -> None:
         """Record the blocks of calls whose nonce the chain has passed."""
-        inclusions = by_events(self._rpc, self._contracts, attempts, context.block)
+        inclusions = by_events(self._rpc, self._contracts, attempts, context.block, self._collected_block - _OVERLAP)
+        self._collected_block = context.block
         seen = {inclusion.call for inclusion in inclusions}
         rest = [attempt for attempt in attempts if attempt.call not in seen]
         for start in range(0, len(rest), _BATCH):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
-from chromatrace.domain.errors import ChromaTraceError, InvalidInput
+from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
 
@@ -21,6 +24,7 @@ channel_option = click.option("--channel", required=True, help="Log channel of t
 
 _ONCE_GIVE_UP_S = 30.0
 _MAX_SHOWN = 20
+_TRUST_TIMEOUT_S = 10.0
 
 
 @click.group()
@@ -210,6 +214,14 @@ def _ingest_files(workspace: Workspace, channel: str, files: dict[Path, str], la
     "--certificate", type=click.Path(path_type=Path, exists=True), help="Client certificate; enables encryption."
 )
 @click.option("--private-key", type=click.Path(path_type=Path, exists=True), help="Private key of the certificate.")
+@click.option(
+    "--server-certificate",
+    "server_certificates",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Certificate of the server, besides those of `ingest trust`; may be repeated.",
+)
+@click.option("--unencrypted", is_flag=True, help="Accept a connection without encryption and authentication.")
 @json_option
 @click.pass_obj
 def opcua(
@@ -225,15 +237,25 @@ def opcua(
     user: str | None,
     certificate: Path | None,
     private_key: Path | None,
+    server_certificates: tuple[Path, ...],
+    unencrypted: bool,
     as_json: bool,
 ) -> None:
     """Subscribe to the OPC UA server at URL until Ctrl-C.
+
+    With --certificate, the connection is encrypted, and the server's certificate must be trusted: `ingest trust` or
+    --server-certificate. Without it, anyone in the network can read and change the values; a password, or a server on
+    another machine, then requires --unencrypted.
 
     If the server is unreachable, the command retries at increasing intervals. After an interruption, it reads the gap
     from the server's history and marks these readings as replayed; no reading is stored twice.
     """
     from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSecurity, OpcUaSettings
+    from chromatrace.ingest.opcua.trust import trusted_certificates
 
+    if certificate is None and not unencrypted:
+        _confirm_unencrypted(url, user)
+    trusted = trusted_certificates(_trust_folder(workspace), server_certificates)
     password = None
     if user is not None:
         password = workspace.settings.opcua_password or workspace.ask_password(
@@ -248,7 +270,7 @@ def opcua(
         since_ns=0 if history else None,
         once=once,
         give_up_s=_ONCE_GIVE_UP_S if give_up_s is None and once else give_up_s,
-        security=OpcUaSecurity(user=user, password=password, certificate=certificate, private_key=private_key),
+        security=OpcUaSecurity(user, password, certificate, private_key, trusted),
     )
     # asyncua logs a traceback for every lost connection; the gateway reports the reason once.
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
@@ -263,3 +285,53 @@ def opcua(
     emit(as_json, statistics.as_dict())
     if statistics.rejected or statistics.gaps_unfilled:
         raise SystemExit(1)
+
+
+def _trust_folder(workspace: Workspace) -> Path:
+    return workspace.data / workspace.settings.keys_folder.name / "opcua-trust"
+
+
+def _confirm_unencrypted(url: str, user: str | None) -> None:
+    """Ask for confirmation if a password or a remote connection is not encrypted. Raises `InvalidInput`."""
+    host = urlsplit(url).hostname or ""
+    if user is None and host in ("localhost", "127.0.0.1", "::1"):
+        return
+    sent = "the password and the values are" if user is not None else "the values are"
+    message = f"{sent} not encrypted, and the server is not authenticated"
+    if sys.stdin.isatty() and click.confirm(f"{message}. Connect?", err=True):
+        return
+    raise InvalidInput(message, field="certificate", hint="use --certificate and --private-key, or --unencrypted")
+
+
+@ingest.command()
+@click.argument("url")
+@click.option("--fingerprint", "expected", help="SHA-256 of the certificate; without it, the command asks.")
+@json_option
+@click.pass_obj
+def trust(workspace: Workspace, url: str, expected: str | None, as_json: bool) -> None:
+    """Trust the certificate of the OPC UA server at URL.
+
+    Compare its SHA-256 with the one that the server's operator gives you. A server with another certificate at the same
+    address is rejected before a password is sent.
+    """
+    from chromatrace.ingest.opcua import OpcUaSettings
+    from chromatrace.ingest.opcua.session import CONNECTION_ERRORS
+    from chromatrace.ingest.opcua.trust import add_to_trust_list, fingerprint, server_certificate
+
+    OpcUaSettings(url, "any")  # checks the URL
+    try:
+        certificate = asyncio.run(server_certificate(url, _TRUST_TIMEOUT_S))
+    except CONNECTION_ERRORS as error:
+        raise Unavailable(f"{url} does not respond: {error or type(error).__name__}", field="url") from error
+    actual = fingerprint(certificate)
+    if expected is not None and expected.replace(":", "").lower() != actual:
+        raise InvalidInput(f"the server's certificate has the SHA-256 {actual}", field="fingerprint")
+    if expected is None and not (
+        sys.stdin.isatty() and click.confirm(f"The certificate has the SHA-256 {actual}. Trust it?", err=True)
+    ):
+        raise InvalidInput(
+            f"the certificate with the SHA-256 {actual} was not confirmed",
+            field="fingerprint",
+            hint="use --fingerprint",
+        )
+    emit(as_json, {"url": url, "sha256": actual, "file": add_to_trust_list(_trust_folder(workspace), certificate)})

@@ -58,7 +58,7 @@ def _indexed_counters(engine: Engine) -> list[tuple[str, Read[int], int]]:
         records = select(RecordBatchRow.department, RecordBatchRow.first, RecordBatchRow.count)
         newest = records.order_by(RecordBatchRow.position.desc()).limit(_NEWEST)
         counted: set[bytes] = set()
-        for department, first, count in connection.execute(newest).tuples():
+        for department, first, count in connection.execute(newest):
             if department not in counted:
                 counted.add(department)
                 subject = f"records of department 0x{department[:5].hex()}…"

@@ -16,6 +16,7 @@ from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from chromatrace.domain.errors import InvalidInput, NotAuthorised, Unavailable
 from chromatrace.ingest.opcua.browse import Browser, Found, LeftOut
 from chromatrace.ingest.opcua.settings import OpcUaSettings
+from chromatrace.ingest.opcua.trust import require_trusted, server_certificate
 from chromatrace.ingest.opcua.values import TagKey, to_datetime
 
 _KEEP_ALIVE_COUNT = 10
@@ -283,19 +284,22 @@ async def connected(settings: OpcUaSettings) -> AsyncIterator[Session]:
 
 
 async def _secure(client: Client, settings: OpcUaSettings) -> None:
+    """Set up encryption with a trusted server, then the password. Raises `NotAuthorised` if it is not trusted."""
     security = settings.security
-    if security.user is not None:
-        client.set_user(security.user)
-        client.set_password(security.password or "")
     if security.certificate is not None and security.private_key is not None:
-        server = str(security.server_certificate) if security.server_certificate is not None else None
+        mode = getattr(ua.MessageSecurityMode, security.mode)
+        certificate = await server_certificate(settings.url, settings.timeout_s, mode)
+        require_trusted(certificate, security.trusted, settings.url)
         await client.set_security(
             SecurityPolicyBasic256Sha256,
             str(security.certificate),
             str(security.private_key),
-            server_certificate=server,
-            mode=getattr(ua.MessageSecurityMode, security.mode),
+            server_certificate=certificate,
+            mode=mode,
         )
+    if security.user is not None:
+        client.set_user(security.user)
+        client.set_password(security.password or "")
 
 
 def _node_id(reference: Any) -> Any:

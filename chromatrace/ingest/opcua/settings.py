@@ -16,15 +16,15 @@ PLANT_NAMESPACE = "urn:chromatrace:plant"
 class OpcUaSecurity:
     """User name and password, or a client certificate with its private key (DER or PEM), or both.
 
-    With a certificate, the security policy is Basic256Sha256. `server_certificate` pins the server's certificate;
-    without it, any server certificate is accepted.
+    With a certificate, the security policy is Basic256Sha256, and the server's certificate must be one of `trusted`
+    (DER). It is checked before a password is sent.
     """
 
     user: str | None = None
     password: str | None = None
     certificate: Path | None = None
     private_key: Path | None = None
-    server_certificate: Path | None = None
+    trusted: frozenset[bytes] = frozenset()
     mode: Literal["Sign", "SignAndEncrypt"] = "SignAndEncrypt"
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from chromatrace.cli import main
 from chromatrace.domain.errors import NotAuthorised, Unavailable
 from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSecurity, OpcUaSettings
+from chromatrace.ingest.opcua.trust import fingerprint, read_certificate
 from chromatrace.ingest.spool import Spool
 from chromatrace.plant import example_plant
 from chromatrace.plant.endpoints import LOCAL_ENDPOINT
@@ -197,10 +198,16 @@ def take(plant, tmp_path, security):
         return spool.size("shop")
 
 
-def test_trusted_certificate_or_password_over_an_encrypted_channel_is_accepted(guarded, credentials, tmp_path):
+@pytest.fixture
+def trusted(guarded, credentials):
+    """Return the server's certificate as a trust list."""
+    return frozenset({read_certificate(credentials[0] / "server" / "server.der")})
+
+
+def test_trusted_certificate_or_password_over_an_encrypted_channel_is_accepted(guarded, credentials, trusted, tmp_path):
     _, client, stranger, _ = credentials
-    by_certificate = OpcUaSecurity(certificate=client[0], private_key=client[1])
-    by_password = OpcUaSecurity("gateway", "right horse", *stranger)
+    by_certificate = OpcUaSecurity(None, None, *client, trusted)
+    by_password = OpcUaSecurity("gateway", "right horse", *stranger, trusted)
     whole = take(guarded, tmp_path, by_certificate)
     assert whole == 3 * 360
     (tmp_path / "again").mkdir()
@@ -208,11 +215,57 @@ def test_trusted_certificate_or_password_over_an_encrypted_channel_is_accepted(g
 
 
 @pytest.mark.parametrize(("user", "password"), [("gateway", "wrong"), ("nobody", "right horse"), (None, None)])
-def test_other_credentials_are_rejected(guarded, credentials, tmp_path, user, password):
+def test_other_credentials_are_rejected(guarded, credentials, trusted, tmp_path, user, password):
     _, _, stranger, _ = credentials
     with pytest.raises(NotAuthorised) as error:
-        take(guarded, tmp_path, OpcUaSecurity(user, password, *stranger))
+        take(guarded, tmp_path, OpcUaSecurity(user, password, *stranger, trusted))
     assert error.value.field == "user"
+
+
+def test_an_unknown_server_is_rejected_before_a_password_is_sent(guarded, credentials, tmp_path, monkeypatch):
+    """The gateway trusts another certificate, as if a rogue server had taken the address."""
+    _, client, stranger, _ = credentials
+    sent = []
+    monkeypatch.setattr(Client, "set_password", lambda self, password: sent.append(password))
+    other = frozenset({read_certificate(client[0])})
+    for trust in (frozenset(), other):
+        with pytest.raises(NotAuthorised) as error:
+            take(guarded, tmp_path, OpcUaSecurity("gateway", "right horse", *stranger, trust))
+        assert error.value.field == "server_certificate"
+        assert "chromatrace ingest trust" in error.value.hint
+    assert sent == []
+
+
+def test_a_server_is_trusted_by_its_fingerprint(guarded, credentials, tmp_path):
+    def run(*arguments):
+        return CliRunner().invoke(main, ["--data", str(tmp_path), "ingest", *map(str, arguments)])
+
+    _, _, stranger, _ = credentials
+    subscribe = (
+        "opcua",
+        guarded.url,
+        "--channel",
+        "shop",
+        "--once",
+        "--certificate",
+        stranger[0],
+        "--private-key",
+        stranger[1],
+    )
+    assert "is not trusted" in run(*subscribe).stderr
+    assert "was not confirmed" in run("trust", guarded.url).stderr
+    wrong = run("trust", guarded.url, "--fingerprint", "00" * 32)
+    assert (wrong.exit_code, "has the SHA-256" in wrong.stderr) == (1, True)
+    certificate = read_certificate(credentials[0] / "server" / "server.der")
+    trusted = run("trust", guarded.url, "--fingerprint", fingerprint(certificate), "--json")
+    assert (trusted.exit_code, json.loads(trusted.stdout)["sha256"]) == (0, fingerprint(certificate))
+    assert "is not trusted" not in run(*subscribe).stderr
+
+
+def test_unencrypted_passwords_and_remote_servers_need_confirmation(tmp_path):
+    for arguments in (("opc.tcp://127.0.0.1:9", "--user", "gateway"), ("opc.tcp://192.0.2.1:4840",)):
+        result = CliRunner().invoke(main, ["--data", str(tmp_path), "ingest", "opcua", *arguments, "--channel", "a"])
+        assert (result.exit_code, "--unencrypted" in result.stderr) == (1, True)
 
 
 def test_unencrypted_connection_is_rejected(guarded):
