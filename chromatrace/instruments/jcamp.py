@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from chromatrace.instruments.errors import ResultFileError
-from chromatrace.instruments.optical import ABSORBANCE, FRACTION, PERCENT, Spectrum
+from chromatrace.instruments.optical import ABSORBANCE, FRACTION, MAX_TRANSMITTANCE, PERCENT, Spectrum
 from chromatrace.instruments.results import MAX_POINTS, Array, Content, finite_array, finite_number, whole_number
 from chromatrace.instruments.text import decoded_lines
 
 _X_UNITS = {
-    **dict.fromkeys(("NANOMETERS", "NANOMETER", "NANOMETRES", "NM"), "nm"),
-    **dict.fromkeys(("MICROMETERS", "MICROMETER", "MICROMETRES", "UM", "µM"), "µm"),
-    **dict.fromkeys(("1/CM", "CM-1", "CM^-1"), "1/cm"),
+    **dict.fromkeys(("NANOMETERS", "NANOMETER", "NANOMETRES", "NM", "WAVELENGTH(NM)"), "nm"),
+    **dict.fromkeys(("MICROMETERS", "MICROMETER", "MICROMETRES", "UM", "WAVELENGTH(UM)"), "µm"),
+    **dict.fromkeys(("1/CM", "CM-1", "CM^-1", "WAVENUMBER(CM-1)", "WAVENUMBERS(CM-1)"), "1/cm"),
 }
 _Y_UNITS = {
     "TRANSMITTANCE": FRACTION,
@@ -29,14 +29,15 @@ _Y_UNITS = {
 _DATA_LABELS = ("XYDATA", "XYPOINTS", "PEAKTABLE", "RADATA", "NTUPLES")
 
 _AFFN = r"[+-]?(?:\d+\.?\d*|\.\d+)"
-_EXPONENT = r"(?:[eE][+-]?\d{1,3})?"
+_EXPONENT = r"(?:[eE][+-]\d{1,3})?"
+"""The sign is required; without it, `E` is the digit 5 of the form SQZ."""
 _TOKEN_AFFN = re.compile(rf"(?P<plain>{_AFFN}{_EXPONENT})|(?P<gap>[\s,;]+)", re.ASCII)
 _TOKEN_ASDF = re.compile(
     rf"(?P<plain>{_AFFN})|(?P<squeezed>[@A-Ia-i]\d*\.?\d*)|(?P<difference>[%J-Rj-r]\d*\.?\d*)"
     r"|(?P<duplicate>[S-Zs]\d{0,7})|(?P<gap>[\s,;]+)",
     re.ASCII,
 )
-_ASDF_CHARACTERS = re.compile(r"[@A-DF-Ia-df-i%J-Zj-s]")
+_ASDF_CHARACTERS = re.compile(r"[@A-Ia-i%J-Zj-s]")
 
 _SQUEEZED = {character: str(digit) for digit, character in enumerate("@ABCDEFGHI")} | {
     character: f"-{digit}" for digit, character in enumerate("abcdefghi", 1)
@@ -53,8 +54,12 @@ def read_jcamp(data: bytes, ordinate: str | None) -> tuple[Spectrum, Content]:
     x_unit = _unit(labels, "XUNITS", _X_UNITS, "NANOMETERS, MICROMETERS or 1/CM")
     y_unit = ordinate or _unit(labels, "YUNITS", _Y_UNITS, "TRANSMITTANCE or ABSORBANCE")
     x, y = _ordinates(labels, table) if table.label == "XYDATA" else _pairs(labels, table)
+    notes = []
+    if ordinate is None and y_unit == FRACTION and MAX_TRANSMITTANCE < np.median(y) <= 100 * MAX_TRANSMITTANCE:
+        y_unit = PERCENT
+        notes.append(f"##YUNITS is {labels['YUNITS']}; the values are in %")
     spectrum = Spectrum.of(x, x_unit, y, y_unit)
-    facts = {"title": labels.get("TITLE", ""), "points": len(x), "ordinate": y_unit, "abscissa": x_unit}
+    facts = {"title": labels.get("TITLE", ""), "points": len(x), "ordinate": y_unit, "abscissa": x_unit, "notes": notes}
     return spectrum, Content("spectrum", "JCAMP-DX", (), facts)
 
 
@@ -87,8 +92,10 @@ def _labelled(lines: list[str]) -> tuple[dict[str, str], _Table]:
                 if table is not None:
                     raise ResultFileError("the file has several spectra", field=f"##{current}", hint="split the file")
                 table = _Table(_form(current, value))
-            elif current in labels and current:
-                raise ResultFileError(f"##{current} occurs twice", field=f"line {number}", hint="split the file")
+            elif current and labels.get(current, value.strip()) != value.strip():
+                raise ResultFileError(
+                    f"##{current} occurs twice with different values", field=f"line {number}", hint="split the file"
+                )
             else:
                 labels[current] = value.strip()
         elif table is not None and current in _DATA_LABELS:
@@ -196,7 +203,7 @@ def _ordinates(labels: dict[str, str], table: _Table) -> tuple[Array, Array]:
         check = values[-1] if ends_in_difference else None
     _check_count(count, len(values))
     y = finite_array(values, "##XYDATA") * y_factor
-    if "FIRSTY" in labels and abs(_number(labels, "FIRSTY") - y[0]) > max(2 * abs(y_factor), abs(y[0]) * 1e-3):
+    if "FIRSTY" in labels and abs(_number(labels, "FIRSTY") - y[0]) > max(2 * abs(y_factor), abs(y[0]) * 1e-2):
         raise ResultFileError(f"##FIRSTY is {labels['FIRSTY']}, the data has {y[0]:g}", field="##FIRSTY")
     return first + step * np.arange(count, dtype=np.float64), y
 
@@ -214,10 +221,7 @@ def _check_abscissa(text: str, factor: float, expected: float, step: float, numb
 
 def _is_squeezed(line: str) -> bool:
     """Return whether a line has the forms SQZ, DIF or DUP. `E` is also the exponent mark of the form AFFN."""
-    if _ASDF_CHARACTERS.search(line):
-        return True
-    plain = re.sub(rf"{_AFFN}[eE][+-]\d{{1,3}}", " ", line)
-    return bool(re.search(r"(?:^|\s)[eE]\d", plain))
+    return bool(_ASDF_CHARACTERS.search(re.sub(rf"{_AFFN}{_EXPONENT}", " ", line)))
 
 
 def _line(line: str, number: int, squeezed: bool, maximum: int) -> tuple[str, list[float], bool]:

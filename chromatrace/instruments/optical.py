@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chromatrace.instruments.errors import ResultFileError
-from chromatrace.instruments.results import Array, Curve, Figure
+from chromatrace.instruments.results import Array, Curve, Figure, finite_array
 
 WAVELENGTH_NM = 633.0
 """Wavelength of the figures if none is given: that of a helium-neon laser."""
@@ -17,7 +17,7 @@ FRACTION, PERCENT, ABSORBANCE = "fraction", "percent", "absorbance"
 ORDINATES = (FRACTION, PERCENT, ABSORBANCE)
 """Meanings of the ordinate of a spectrum: transmittance from 0 to 1 or in percent, or decadic absorbance."""
 
-_MAX_TRANSMITTANCE = 1.5
+MAX_TRANSMITTANCE = 1.5
 """Noise and interference give values somewhat above 1; larger ones mean that the unit is wrong."""
 _NM_PER_UNIT = {"nm": 1.0, "µm": 1e3}
 
@@ -45,12 +45,14 @@ class Spectrum:
             transmittance = y / 100 if ordinate == PERCENT else y
         order = np.argsort(nm, kind="stable")
         nm, transmittance = nm[order], transmittance[order]
+        finite_array(nm, "wavelength")
+        finite_array(transmittance, "transmittance")
         if (repeated := np.flatnonzero(np.diff(nm) <= 0)).size:
             raise ResultFileError(f"the wavelength {nm[repeated[0]]:g} nm occurs twice", field="wavelength")
         typical = float(np.median(transmittance))
-        if typical > _MAX_TRANSMITTANCE:
+        if typical > MAX_TRANSMITTANCE:
             raise ResultFileError(
-                f"the median transmittance is {typical:g} as a fraction; it must be at most {_MAX_TRANSMITTANCE}",
+                f"the median transmittance is {typical:g} as a fraction; it must be at most {MAX_TRANSMITTANCE}",
                 field="transmittance",
                 hint="use --ordinate percent if the file has percent",
             )
@@ -66,10 +68,10 @@ class Spectrum:
                 hint="use --wavelength for another wavelength",
             )
         value = float(np.interp(wavelength_nm, self.wavelength_nm, self.transmittance))
-        if not 0 < value <= _MAX_TRANSMITTANCE:
+        if not 0 < value <= MAX_TRANSMITTANCE:
             raise ResultFileError(
                 f"the transmittance at {wavelength_nm:g} nm is {value:g}; it must be above 0 and at most "
-                f"{_MAX_TRANSMITTANCE} as a fraction",
+                f"{MAX_TRANSMITTANCE} as a fraction",
                 field="transmittance",
             )
         return value

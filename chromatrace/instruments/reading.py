@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.instruments import asd, vamas
 from chromatrace.instruments.diffraction import read_xrdml
@@ -50,7 +52,8 @@ def read_result(path: Path, options: ReadOptions) -> Result:
             raise ResultFileError(f"the file has more than {MAX_BYTES >> 20} MiB", field="size")
         if not data:
             raise ResultFileError("the file is empty", field="size")
-        content = _content(data, path, options)
+        with np.errstate(over="ignore", invalid="ignore"):  # figures and spectra are checked to be finite
+            content = _content(data, path, options)
     except InvalidInput as error:
         where = f"{path}: {error.field}" if error.field else str(path)
         raise ResultFileError(error.message, field=where, hint=error.hint) from error

@@ -20,12 +20,19 @@ Array: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A key figure with its unit. `condition`: how it was measured or computed."""
+    """A key figure with its unit. `condition`: how it was measured or computed.
+
+    Raises `ResultFileError` if the value is not finite.
+    """
 
     quantity: str
     value: float
     unit: str
     condition: str = ""
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise ResultFileError(f"the result is {self.value}; it must be a finite number", field=self.quantity)
 
 
 @dataclass(frozen=True, slots=True)

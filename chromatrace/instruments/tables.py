@@ -5,8 +5,11 @@ The header decides which columns there are. Each column is converted to one unit
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +17,18 @@ import numpy as np
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.ingest.layout import Layout
 from chromatrace.ingest.tables import NumberTable, number_table, open_rows
+from chromatrace.ingest.tables.times import looks_like_times, time_reader
 from chromatrace.instruments.diffraction import pattern
 from chromatrace.instruments.errors import ResultFileError
 from chromatrace.instruments.optical import ABSORBANCE, FRACTION, Spectrum
 from chromatrace.instruments.results import MAX_POINTS, Array, Content
 from chromatrace.instruments.series import Series, SeriesOptions
 
+MAX_UNPACKED = 256 << 20
+"""Bytes of a compressed file after unpacking."""
+
 _MAX_COLUMNS = 100
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
 _NAMES = {
     "wavelength": r"wave ?length|lambda|λ|nm|wl",
@@ -67,6 +75,7 @@ def read_table(
     """Return the content of a table, and the spectrum if it is one. Raises `ResultFileError`."""
     try:
         layout = Layout(decimal=options.decimal)
+        data, path = _unpacked(data, path)
         table = number_table(open_rows(io.BytesIO(data), path, layout), layout, maximum_rows=MAX_POINTS)
     except InvalidInput as error:
         raise ResultFileError(error.message, field=error.field, hint=error.hint) from error
@@ -92,6 +101,27 @@ def read_table(
         frozenset(columns.per_area),
         tuple(columns.notes),
     ).content(options)
+
+
+def _unpacked(data: bytes, path: Path) -> tuple[bytes, Path]:
+    """Return the content and name of a gzip file, or the file itself. Raises `ResultFileError` if it is too large."""
+    if data.startswith(_ZIP):
+        try:
+            size = sum(member.file_size for member in zipfile.ZipFile(io.BytesIO(data)).infolist())
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            raise ResultFileError(f"the workbook is damaged or cut off: {error}", field="workbook") from error
+        if size > MAX_UNPACKED:
+            raise ResultFileError(f"the workbook has more than {MAX_UNPACKED >> 20} MiB unpacked", field="size")
+    if not data.startswith(_GZIP):
+        return data, path
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            unpacked = file.read(MAX_UNPACKED + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ResultFileError(f"the gzip file is damaged or cut off: {error}", field="gzip") from error
+    if len(unpacked) > MAX_UNPACKED:
+        raise ResultFileError(f"the file has more than {MAX_UNPACKED >> 20} MiB unpacked", field="size")
+    return unpacked, path.with_suffix("")
 
 
 def _two_columns(table: NumberTable) -> tuple[Array, Array]:
@@ -149,7 +179,9 @@ class _Columns:
             for key in known:
                 if self._accept(index, key, unit_text):
                     return
-        # A known name without a usable unit: remember it, and fail only if the column is needed.
+        if unit:
+            return  # a column of another kind, such as T [°C]
+        # A known name without a unit: its values may show the unit.
         plain = re.sub(r"[\s_]+", " ", name.casefold()).strip(" .")
         for key, pattern_ in _NAMES.items():
             if re.fullmatch(pattern_, plain) and key not in self.present:
@@ -169,16 +201,32 @@ class _Columns:
         return False
 
     def raw(self, name: str) -> Array:
-        """Return the numbers of a column as they are in the file."""
+        """Return the numbers of a column as they are in the file; times of day become seconds since the first one."""
+        index = self.present[name][0]
+        if name == "time" and looks_like_times(self._table.columns[index].cells):
+            self.present[name] = (index, 1.0)
+            return self._elapsed(index)
         return _numbers(self._table, self.present[name][0], self.names[self.present[name][0]])
 
     def values(self, name: str) -> Array:
         """Return the numbers of a column in its unit. Raises `ResultFileError` if the unit is unknown."""
-        index, factor = self.present[name]
         values = self.raw(name)
+        index, factor = self.present[name]
         if factor is None:
             factor = self._factor_from_values(name, index, values)
         return values * factor
+
+    def _elapsed(self, index: int) -> Array:
+        cells = self._table.columns[index].cells
+        try:
+            read = time_reader(
+                cells, date_format=None, time_unit=None, time_zone="UTC", fold=None, start_ns=None, elapsed_unit="s"
+            )
+            moments = [read(cell) for cell in cells]
+        except InvalidInput as error:
+            raise ResultFileError(error.message, field=self.names[index], hint="write elapsed seconds") from error
+        self.notes.append(f"{self.names[index]}: seconds since {cells[0]}")
+        return np.array([(moment - moments[0]) / 1e9 for moment in moments])
 
     def _factor_from_values(self, name: str, index: int, values: Array) -> float:
         """Return the factor if only one unit fits the values: no one writes a wavelength of 633 µm or 0.6 nm."""

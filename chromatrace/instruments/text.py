@@ -19,6 +19,7 @@ def decoded_lines(data: bytes) -> list[str]:
         raise ResultFileError(f"the text is not valid {error.encoding}: {error.reason}", field="encoding") from error
     except InvalidInput as error:
         raise ResultFileError(error.message, field="encoding", hint="save the file as UTF-8") from error
+    text = text.removesuffix("\x1a")  # the end-of-file mark of DOS
     if "\0" in text:
         raise ResultFileError("the file has null characters; it is not a text file", field="encoding")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

@@ -128,8 +128,8 @@ def _panels(curves: Sequence[Curve]) -> list[list[Curve]]:
                 break
         else:
             panels.append([curve])
-    if len(panels) > MAX_PANELS:
-        raise InvalidInput(f"the files have {len(panels)} diagrams; at most {MAX_PANELS} are drawn", field="plot")
+        if len(panels) > MAX_PANELS:
+            raise InvalidInput(f"the files have more than {MAX_PANELS} diagrams", field="plot", hint="draw fewer files")
     return panels
 
 
@@ -171,6 +171,8 @@ def _panel(curves: list[Curve], top: float) -> Iterator[_Line | _Text]:
 def _limits(arrays: list[Array]) -> tuple[float, float]:
     low = min(float(array.min()) for array in arrays)
     high = max(float(array.max()) for array in arrays)
+    if not math.isfinite(high - low):
+        raise InvalidInput(f"{low:g} to {high:g} is too large a range to draw", field="plot")
     if low == high:
         return low - (abs(low) / 10 or 1.0), high + (abs(high) / 10 or 1.0)
     return low, high

@@ -42,6 +42,13 @@ def test_charge_density(tmp_path, text, area):
     assert figure.value == pytest.approx(0.015)
 
 
+def test_times_of_day_and_columns_of_other_kinds(tmp_path):
+    text = "device;5\ntime;T [°C];I/mA\n03.02.2026 09:00:00;23,1;-4,0\n03.02.2026 09:00:15;23,2;-4,0\n"
+    assert read(tmp_path, text, area_cm2=2.0)[0].value == pytest.approx(0.03)
+    text = "time/s\tEwe/V\tI/mA\tT/°C\n0,000\t0,1250\t-1,0E-3\t23,1\n4,000\t0,1310\t-1,0E-3\t23,1\n"
+    assert read(tmp_path, text, area_cm2=1.0)[0].value == pytest.approx(4e-6)
+
+
 def test_retention(tmp_path):
     text = "cycle,delta T [%]\n1,50\n500,45\n1000,40\n"
     assert read(tmp_path, text)[0].value == pytest.approx(80)
@@ -91,6 +98,7 @@ def test_the_voltage_separates_transitions(tmp_path):
         ("time/s,T [%]\n0,50\n", {}, "at least 2"),
         ("cycle,delta T [%]\n1,50\n10,45\n", {"cycles": 1000}, "outside the series"),
         ("cycle,delta T [%]\n1,0\n10,45\n", {}, "above 0"),
+        ("cycle,delta T [%]\n1,50\n10,1e308\n", {}, "cycling stability"),
         ("cycle,delta T [%]\n10,50\n1,45\n", {}, "ascend"),
         ("time/s,pressure/Pa\n0,1\n1,2\n", {}, "no figure"),
         ("time,T [%]\n0,60\n1,20\n", {}, "time: the unit is missing"),

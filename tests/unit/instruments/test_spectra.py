@@ -4,6 +4,7 @@ import gzip
 import math
 
 import numpy as np
+import openpyxl
 import pytest
 
 from chromatrace.instruments import ReadOptions, read_result
@@ -66,6 +67,29 @@ def test_duplicates_of_an_ordinate_repeat_the_ordinate(tmp_path):
     assert transmittance(write(tmp_path, "a.dx", files.jcamp(VALUES, body=body))) == pytest.approx(AT_633)
 
 
+def test_e_is_a_digit_or_the_mark_of_an_exponent(tmp_path):
+    squeezed = ["500E100E200", "540E300E400"]
+    values = [5100, 5200, 5300, 5400]
+    exponents = ["500 5.1E+03 5.2e+03", "540 53.0E+2 5400000E-03"]
+    for body in (squeezed, exponents):
+        path = write(tmp_path, "a.jdx", files.jcamp(values, body=body))
+        assert transmittance(path, wavelength_nm=550) == pytest.approx(0.535)
+
+
+def test_transmittance_in_percent_is_recognised_and_reported(tmp_path):
+    result = read(write(tmp_path, "a.jdx", files.jcamp(VALUES, YFACTOR=0.01, FIRSTY=61)))
+    assert result.figures[0].value == pytest.approx(AT_633)
+    assert "in %" in result.content.facts["notes"][0]
+
+
+def test_the_end_mark_of_dos_and_repeated_labels(tmp_path):
+    data = files.jcamp(VALUES) + b"\r\n\x1a"
+    assert transmittance(write(tmp_path, "a.jdx", data)) == pytest.approx(AT_633)
+    repeated = data.replace(b"##XYDATA", b"##NPOINTS=12\r\n##XYDATA")
+    assert transmittance(write(tmp_path, "a.jdx", repeated)) == pytest.approx(AT_633)
+    assert "twice" in error(write(tmp_path, "a.jdx", data.replace(b"##XYDATA", b"##NPOINTS=13\r\n##XYDATA")))
+
+
 def test_pairs_and_factors(tmp_path):
     body = "##XYPOINTS=(XY..XY)\n6000,5000; 6200,6000\n6400 8000\n##END=\n"
     head = (
@@ -107,8 +131,9 @@ def test_absorbance_becomes_transmittance(tmp_path):
         ({"DELTAX": 2}, "##DELTAX", "20"),
         ({"YFACTOR": 0}, "##YFACTOR", "0"),
         ({"YFACTOR": "1e999"}, "##YFACTOR", "finite"),
+        ({"YFACTOR": "1e307", "FIRSTY": None}, "transmittance", "finite"),
         ({"FIRSTY": 0.5}, "##FIRSTY", "0.61"),
-        ({"YFACTOR": 0.01, "FIRSTY": None}, "transmittance", "percent"),
+        ({"YFACTOR": 1, "FIRSTY": None}, "transmittance", "percent"),
         ({"body": [*files.affn(VALUES)[:2], "660 6990 ? 5000 5000"]}, "line", "missing"),
         ({"body": [files.affn(VALUES)[0], *files.affn(VALUES)[2:]]}, "line", "abscissa"),
         ({"body": ["500 6100 T", *files.affn(VALUES)[1:]]}, "line", "abscissa"),
@@ -200,6 +225,27 @@ def test_tables_of_spectra(tmp_path, text, encoding):
 def test_a_compressed_table(tmp_path):
     path = write(tmp_path, "a.csv.gz", gzip.compress(b"wavelength [nm],T [%]\n600,40\n700,60\n"))
     assert transmittance(path, wavelength_nm=650) == pytest.approx(0.5)
+
+
+def test_compressed_files_have_a_limit_after_unpacking(tmp_path, monkeypatch):
+    text = b"wavelength [nm],T [%]\n600,40\n700,60\n" + b" " * 5000
+    path = write(tmp_path, "a.csv.gz", gzip.compress(text))
+    assert "gzip" in error(write(tmp_path, "b.csv.gz", gzip.compress(text)[:-9]))
+    monkeypatch.setattr("chromatrace.instruments.tables.MAX_UNPACKED", 1000)
+    assert "size" in error(path)
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["wavelength [nm]", "T [%]"])
+    workbook.save(tmp_path / "a.xlsx")
+    assert "size" in error(tmp_path / "a.xlsx")
+    assert "workbook" in error(write(tmp_path, "b.xlsx", (tmp_path / "a.xlsx").read_bytes()[:2000]))
+
+
+def test_a_workbook(tmp_path):
+    workbook = openpyxl.Workbook()
+    for row in (["wavelength [nm]", "T [%]"], [600, 40.5], [700, 60.5]):
+        workbook.active.append(row)
+    workbook.save(tmp_path / "a.xlsx")
+    assert transmittance(tmp_path / "a.xlsx", wavelength_nm=650) == pytest.approx(0.505)
 
 
 @pytest.mark.parametrize(
