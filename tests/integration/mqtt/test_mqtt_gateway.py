@@ -220,7 +220,7 @@ def test_a_broker_restart_is_a_gap_and_the_gateway_reconnects(broker, spool):
             wait_for(lambda: gateway.statistics.stored == 1)
         broker.stop()
         wait_for(lambda: not gateway.statistics.connected)
-        broker.start()
+        assert broker.start()
         wait_for(lambda: gateway.statistics.reconnects == 1 and gateway.statistics.connected)
         with client_of(broker) as client:
             node = EdgeNode(client)
