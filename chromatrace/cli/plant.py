@@ -24,6 +24,7 @@ from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.faults import parse_fault
 from chromatrace.plant.records import Plant
 from chromatrace.plant.sources import Source
+from chromatrace.storage.files import deliver
 
 
 @click.group()
@@ -140,7 +141,7 @@ def serve(
         )
     registers = PlantRegisters(source)
     if modbus_map is not None:
-        modbus_map.write_text(registers.register_map(), encoding="utf-8")
+        deliver(modbus_map, [registers.register_map().encode()])
     security = Security(certificates, users)
     serving = partial(
         serve_source,
