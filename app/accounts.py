@@ -176,7 +176,10 @@ def _check_password(password: str, name: str) -> None:
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         reason = f"the password has {len(password)} characters; expected {MIN_PASSWORD} to {MAX_PASSWORD}"
     elif len(set(password)) < _MIN_DISTINCT:
-        reason = f"the password has {len(set(password))} different characters; expected at least {_MIN_DISTINCT}"
+        reason = (
+            f"the number of different characters in the password is {len(set(password))}; "
+            f"it must be at least {_MIN_DISTINCT}"
+        )
     elif is_bad_password(password) or is_bad_password(password.lower()):
         reason = "the password is in a list of common and breached passwords"
     elif any(part in password.lower() for part in (name, name[::-1])):

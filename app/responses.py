@@ -96,7 +96,7 @@ def _without_internals(error: ChromaTraceError) -> ChromaTraceError:
     if isinstance(error, IntegrityError):
         return IntegrityError("the stored data does not match its fingerprint on the chain and is not shown")
     if isinstance(error, Unavailable):
-        return Unavailable("the records are temporarily unavailable", hint="try again in a minute")
+        return Unavailable("the portal's data is temporarily unavailable", hint="try again in a minute")
     return ChromaTraceError("the request failed", hint="the error was logged; contact the operator of this portal")
 
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "Production line": {
         "plant": "Serve a simulated or recorded plant over OPC UA.",
         "ingest": "Store readings from machines and files in the spool.",
+        "instrument": "Read result files of laboratory instruments.",
         "log": "Anchor the logs of readings on the chain and verify readings.",
     },
     "Products": {
@@ -114,7 +115,6 @@ class RootGroup(click.Group):
 @click.pass_context
 def main(ctx: click.Context, /, **options: Any) -> None:
     """Trace goods from a machine reading to a scanned QR code, on any EVM chain.
-
     Settings (--rpc-url, …) go before the command; see `chromatrace settings`.
     """
     ctx.obj = ctx.with_resource(Workspace(Settings.load(options), ask_password=prompt_password, notify=print_warning))

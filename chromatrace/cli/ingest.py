@@ -25,6 +25,7 @@ channel_option = click.option("--channel", required=True, help="Log channel of t
 _ONCE_GIVE_UP_S = 30.0
 _MAX_SHOWN = 20
 _TRUST_TIMEOUT_S = 10.0
+_MODBUS_PORT = 502
 
 
 @click.group()
@@ -285,6 +286,98 @@ def opcua(
     emit(as_json, statistics.as_dict())
     if statistics.rejected or statistics.gaps_unfilled:
         raise SystemExit(1)
+
+
+@ingest.command()
+@click.argument("address", metavar="[HOST:PORT]", required=False)
+@click.option("--channel", help="Log channel of the readings; one for each gateway. Required without --check.")
+@click.option(
+    "--map",
+    "map_path",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="Register map (TOML): devices, tags, registers, types, scales and poll intervals.",
+)
+@click.option("--check", is_flag=True, help="Check the map and show its requests; connect to nothing.")
+@click.option("--once", is_flag=True, help="Read each tag once, then exit.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=FiniteRange(0, min_open=True),
+    default=3.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time limit of a request.",
+)
+@click.option(
+    "--give-up",
+    "give_up_s",
+    type=FiniteRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Exit with an error if no device responds for this long. Default: 30 with --once, else never.",
+)
+@json_option
+@click.pass_obj
+def modbus(
+    workspace: Workspace,
+    address: str | None,
+    channel: str | None,
+    map_path: Path,
+    check: bool,
+    once: bool,
+    timeout_s: float,
+    give_up_s: float | None,
+    as_json: bool,
+) -> None:
+    """Poll the Modbus TCP devices at HOST:PORT until Ctrl-C. The default port is 502.
+
+    The source time of a reading is the time of its poll. If a device returns an exception, no response or an invalid
+    value, a bad reading without a value is stored, and the output counts it for its tag; the exit status is then 1.
+    If the address is unreachable, the command retries at increasing intervals and counts the missed polls.
+
+    \b
+    Example:
+      chromatrace ingest modbus press.example:502 --channel line-1 --map press.toml
+    """
+    from chromatrace.ingest.modbus import ModbusGateway, ModbusSettings, load_map
+
+    register_map = load_map(map_path)
+    if check:
+        emit(as_json, register_map.summary())
+        return
+    if address is None or channel is None:
+        name = "channel" if address else "address"
+        raise InvalidInput("missing", field=name, hint="HOST:PORT and --channel are required without --check")
+    host, port = _host_and_port(address)
+    settings = ModbusSettings(
+        host,
+        port,
+        channel,
+        register_map,
+        once=once,
+        timeout_s=timeout_s,
+        give_up_s=_ONCE_GIVE_UP_S if give_up_s is None and once else give_up_s,
+    )
+    # pymodbus logs each failed attempt; the gateway reports the reason once.
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
+    gateway = ModbusGateway(settings, workspace.spool)
+    with progress(f"polling {settings.address}", hidden=as_json) as show:
+        statistics = gateway.run(stop_event(), progress=show)
+    emit(as_json, statistics.as_dict())
+    if statistics.bad_count:
+        raise SystemExit(1)
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    """Return the host and the port of HOST:PORT or [IPv6]:PORT. Raises `InvalidInput`."""
+    parts = urlsplit(f"//{address}")
+    try:
+        port = _MODBUS_PORT if parts.port is None else parts.port
+    except ValueError:
+        port = 0
+    if not parts.hostname or not port or parts.path or parts.username is not None:
+        raise InvalidInput(f"expected HOST:PORT, got {address!r}", field="address", hint="such as press.example:502")
+    return parts.hostname, port
 
 
 def _trust_folder(workspace: Workspace) -> Path:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from chromatrace.crypto.bls import PublicKey, SecretKey
 from chromatrace.crypto.errors import KeyPasswordError
 from chromatrace.domain.errors import Conflict, InvalidInput, NotFound
+from chromatrace.domain.passwords import check_key_password
 from chromatrace.storage import strict_json
 from chromatrace.storage.files import write_once
 from chromatrace.storage.private import read_private
@@ -32,7 +33,6 @@ _SCRYPT = {"dklen": 32, "n": 1 << 18, "r": 8, "p": 1}
 _SCRYPT_LIMIT_BYTES = 1 << 30
 _MAX_PASSES = 16
 _NONCE_BYTES = 16
-_MIN_PASSWORD = 8
 
 _HexText = Annotated[str, msgspec.Meta(pattern="^(0x)?([0-9a-fA-F]{2})*$")]
 
@@ -97,8 +97,7 @@ class StoredKey:
 
 def save_key(path: Path, secret: SecretKey, password: str, name: str) -> StoredKey:
     """Write a new keystore with mode 0600. Raises `Conflict` if the file exists, `InvalidInput`."""
-    if len(password) < _MIN_PASSWORD:
-        raise InvalidInput(f"the password must have at least {_MIN_PASSWORD} characters", field="password")
+    check_key_password(password)
     salt, nonce = secrets.token_bytes(32), secrets.token_bytes(_NONCE_BYTES)
     derived = _derive(password, _ScryptParameters(**_SCRYPT, salt=salt.hex()))  # type: ignore[arg-type]
     encrypted = _cipher(derived, nonce, secret.to_bytes())

@@ -170,7 +170,7 @@ def _check_namespace(value: Any, at: str) -> None:
 
 
 def _check_context(value: Any, at: str) -> None:
-    """Reject a context that declares the prefix, maps a name to the namespace, or redefines a term of EPCIS.
+    """Reject a context that declares the prefix, leads into the namespace, or redefines a term of EPCIS.
 
     A query response has one context for all its events, so a new meaning would apply to events of others.
     """
@@ -183,7 +183,7 @@ def _check_context(value: Any, at: str) -> None:
                     hint="declare a prefix of your own organisation",
                 )
     for pointer, text in _strings(value, at):
-        if text.casefold() == PREFIX or _is_reserved(text):
+        if text.casefold() == PREFIX or _is_reserved(text) or _leads_to_namespace(text):
             raise _reserved(pointer)
 
 
@@ -203,6 +203,11 @@ def _strings(value: Any, at: str) -> Iterator[tuple[str, str]]:
 def _is_reserved(text: str) -> bool:
     folded = text.casefold()
     return folded.startswith((f"{PREFIX}:", NAMESPACE, NAMESPACE.replace("https:", "http:"), NAMESPACE.rstrip("/#")))
+
+
+def _leads_to_namespace(text: str) -> bool:
+    """Return whether a name that stands for this URI can be continued to one in the namespace."""
+    return ":" in text and NAMESPACE.startswith(text.casefold().replace("http:", "https:", 1))
 
 
 def _reserved(pointer: str) -> InvalidInput:

@@ -58,6 +58,7 @@ class Directory(Protocol):
 
     def key_of(self, batch: bytes) -> BatchKey | None: ...
     def quantity_of(self, batch: bytes) -> int | None: ...
+    def units_of(self, batch: bytes) -> int | None: ...
     def gln_of(self, organisation: int) -> Gln | None: ...
     def evidence_of(self, digest: bytes) -> InspectionEvidence | None: ...
 
@@ -254,6 +255,10 @@ def _recycled(batch: _BatchEvent) -> Json:
 
 def _recalled(batch: _BatchEvent) -> Json:
     event = batch.observed("holding", "recalled", persistentDisposition={"set": ["recalled"]}) | batch.reason()
+    units = batch.directory.units_of(batch.args["batch"])
+    event["quantityList"] = [
+        {"epcClass": uri_for_batch(batch.directory.base_url, batch.key)} | ({"quantity": units} if units else {})
+    ]
     cause = batch.directory.key_of(batch.args["cause"])
     if cause is not None and cause != batch.key:
         event["chromatrace:cause"] = uri_for_batch(batch.directory.base_url, cause)

@@ -16,6 +16,7 @@ from coincurve import PrivateKey
 from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.errors import Conflict
 from chromatrace.domain.hashing import keccak
+from chromatrace.domain.passwords import check_key_password
 from chromatrace.ethereum.errors import KeystoreError, RpcError
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.transaction import Transaction
@@ -148,14 +149,13 @@ def create_keystore(
 ) -> LocalSigner:
     """Write a new key (or `key`) encrypted to a new file of mode 0600 (Web3 Secret Storage, scrypt).
 
-    `work_factor`: scrypt's N; default `WORK_FACTOR`. Raises `Conflict` if the file exists, `KeystoreError` if the
-    password is empty.
+    `work_factor`: scrypt's N; default `WORK_FACTOR`. Raises `Conflict` if the file exists, `InvalidInput` if the
+    password is too short.
     """
     from eth_keyfile.keyfile import create_keyfile_json
 
     path = Path(path)
-    if not password:
-        raise KeystoreError("the password is empty", field="password")
+    check_key_password(password)
     secret = key if key is not None else PrivateKey().secret
     signer = LocalSigner(secret)
     content = create_keyfile_json(secret, password.encode(), kdf="scrypt", iterations=work_factor or WORK_FACTOR)

@@ -24,7 +24,7 @@ class IndexDirectory:
 
     def __init__(self, snapshot: Snapshot, documents: DocumentStore, chain_id: int, base_url: str) -> None:
         self._snapshot, self._documents = snapshot, documents
-        self._batches: dict[bytes, tuple[BatchKey, int] | None] = {}
+        self._batches: dict[bytes, tuple[BatchKey, int, int] | None] = {}
         self._glns: dict[int, Gln | None] = {}
         self.chain_id, self.base_url = chain_id, base_url
 
@@ -37,6 +37,11 @@ class IndexDirectory:
         """Return the number of units registered."""
         registered = self._batch(batch)
         return None if registered is None else registered[1]
+
+    def units_of(self, batch: bytes) -> int | None:
+        """Return the number of units that may still exist, as in the impact of a recall."""
+        registered = self._batch(batch)
+        return None if registered is None else registered[2]
 
     def gln_of(self, organisation: int) -> Gln | None:
         """Return the GLN of an organisation."""
@@ -58,7 +63,7 @@ class IndexDirectory:
         The lookups of all events are made together.
         """
         named = [batch for event in events for batch in _batches_of(event)]
-        self._batches.update(self._snapshot.registered_quantities(named).items())
+        self._batches.update(self._snapshot.batch_quantities(named).items())
         superseding = self._snapshot.superseding([event for event in events if event.name == "InspectionRecorded"])
         mapped = []
         for event in events:
@@ -75,9 +80,9 @@ class IndexDirectory:
         lines = self._snapshot.lines_of([batch for batches in named for batch in batches])
         return [[lines[batch] for batch in batches if batch in lines] for batches in named]
 
-    def _batch(self, batch: Any) -> tuple[BatchKey, int] | None:
+    def _batch(self, batch: Any) -> tuple[BatchKey, int, int] | None:
         if batch not in self._batches:
-            self._batches[batch] = self._snapshot.registered_quantities([batch]).get(batch)
+            self._batches[batch] = self._snapshot.batch_quantities([batch]).get(batch)
         return self._batches[batch]
 
 

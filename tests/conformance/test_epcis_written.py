@@ -57,6 +57,9 @@ class Directory:
     def quantity_of(self, batch):
         return 100 if batch == BATCH else None
 
+    def units_of(self, batch):
+        return 98 if batch == BATCH else None
+
     def gln_of(self, organisation):
         return {1: Gln("9521234500001"), 2: Gln("9521234510000")}.get(organisation)
 
@@ -149,6 +152,15 @@ def test_terms_of_the_core_business_vocabulary(event, members):
     epcis_event = events_of([event], Directory())[0]
     assert epcis_event.items() >= members.items()
     assert epcis_event["eventTimeZoneOffset"] == "+00:00"
+
+
+def test_a_recall_counts_the_units_that_may_still_exist():
+    """The number is the one of the recall impact; other events have the registered number."""
+    quantities = {
+        name: events_of([registry(name, cause=BATCH)], Directory())[0]["quantityList"][0]["quantity"]
+        for name in ("BatchRecalled", "BatchHeld")
+    }
+    assert quantities == {"BatchRecalled": 98, "BatchHeld": 100}
 
 
 def test_forms_of_a_query_are_those_of_the_events():

@@ -122,6 +122,7 @@ def _query(query: EventQuery) -> Response:
 def _page(query: EventQuery) -> EventPage:
     """Return the chain's events, then the captured events. The statements of each have the same limit of time."""
     portal, snapshot = current_portal(), current_snapshot()
+    reader = _reader(snapshot)
     limit_s = portal.config.query_limit_ms / 1000
     documents = DocumentStore(portal.config.documents)
     events: list[LocatedEvent] = []
@@ -140,7 +141,7 @@ def _page(query: EventQuery) -> EventPage:
         organisations = [snapshot.organisation_of_gln(gln) for gln in query.capturers]
         capturers = [organisation.id for organisation in organisations if organisation is not None]
     with portal.database.read() as session, time_limit(session.connection(), limit_s):
-        captured = CapturedEvents(session, _reader(snapshot), _Capturers(snapshot), parties)
+        captured = CapturedEvents(session, reader, _Capturers(snapshot), parties)
         return page_of(query, chain(events, captured.select(query, capturers)))
 
 

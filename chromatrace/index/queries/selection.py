@@ -10,11 +10,12 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
-from chromatrace.domain.rights import Verdict
+from chromatrace.domain.rights import BatchState, Verdict
 from chromatrace.index.models import BatchInputRow, BatchRow, BlockRow, EventRow, InspectionRow, first_position
 from chromatrace.index.queries.base import MAX_INTEGER, chunks
 from chromatrace.index.queries.events import EventQueries
 from chromatrace.index.views import EventRef, EventView
+from chromatrace.index.views.batches import existing_units
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,15 @@ class SelectionQueries(EventQueries):
         rows = self._rows(statement.limit(1))
         return first_position(rows[0].number) if rows else MAX_INTEGER
 
-    def registered_quantities(self, batch_ids: Sequence[BatchId]) -> dict[BatchId, tuple[BatchKey, int]]:
-        """Return key and registered units of each of these batches; unknown identifiers are left out."""
-        quantities: dict[BatchId, tuple[BatchKey, int]] = {}
+    def batch_quantities(self, batch_ids: Sequence[BatchId]) -> dict[BatchId, tuple[BatchKey, int, int]]:
+        """Return key, registered units and existing units of each of these batches; unknown ones are left out."""
+        quantities: dict[BatchId, tuple[BatchKey, int, int]] = {}
         for chunk in chunks(list(dict.fromkeys(batch_ids))):
-            statement = select(BatchRow.id, BatchRow.gtin, BatchRow.lot, BatchRow.quantity)
-            for row in self._rows(statement.where(BatchRow.id.in_(chunk))):
-                quantities[BatchId(row.id)] = (BatchKey(Gtin.from_number(row.gtin), Lot(row.lot)), row.quantity)
+            columns = (BatchRow.id, BatchRow.gtin, BatchRow.lot, BatchRow.quantity, BatchRow.scrap, BatchRow.state)
+            for row in self._rows(select(*columns).where(BatchRow.id.in_(chunk))):
+                units = existing_units(BatchState(row.state), row.quantity, row.scrap)
+                key = BatchKey(Gtin.from_number(row.gtin), Lot(row.lot))
+                quantities[BatchId(row.id)] = (key, row.quantity, units)
         return quantities
 
     def newest_batches(self, first_gtin: int, last_gtin: int, limit: int) -> list[BatchId]:

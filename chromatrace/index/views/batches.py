@@ -54,10 +54,13 @@ class BatchView:
 
     @property
     def units(self) -> int:
-        """Units that may still exist: none of a recycled or scrapped batch, otherwise all except scrap."""
-        if self.state in (BatchState.RECYCLED, BatchState.SCRAPPED):
-            return 0
-        return self.quantity - self.scrap
+        """See `existing_units`."""
+        return existing_units(self.state, self.quantity, self.scrap)
+
+
+def existing_units(state: BatchState, quantity: int, scrap: int) -> int:
+    """Return the units that may still exist: none of a recycled or scrapped batch, otherwise all except scrap."""
+    return 0 if state in (BatchState.RECYCLED, BatchState.SCRAPPED) else quantity - scrap
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,6 +266,18 @@ class _Table:
         }
         return result
 
+    def head(self) -> tuple[list[str], list[str], int]:
+        """Return the names and units of the columns, empty without a header, and the index of the first row."""
+        first = self._first_row()
+        header, start = self._header(first)
+        if header is None:
+            width = len(self._cells(self._sample[first]))
+            return [""] * width, [""] * width, first
+        unit_row, start = self._unit_row(header, start)
+        parts = [_name_and_unit(name.strip().lstrip("\ufeff")) for name in header]
+        names = [name for name, _ in parts]
+        return names, [unit or (_unit(unit_row[i]) if unit_row else "") for i, (_, unit) in enumerate(parts)], start
+
     # -- lines
 
     def _first_row(self) -> int:
@@ -636,3 +648,57 @@ def _plausible(cells: Sequence[str], unit: str) -> bool:
     numbers = [float(cell) for cell in cells if is_number(cell)]
     seconds = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit]
     return all(1e8 <= number / seconds < 1e10 for number in numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedColumn:
+    """A column of a table of numbers: name, unit ("" if the header has none), cells."""
+
+    name: str
+    unit: str
+    cells: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberTable:
+    """A table without an interpretation of its columns. `lines` are the line numbers of its rows.
+
+    `columns` have empty names if the table has no header.
+    """
+
+    columns: tuple[NamedColumn, ...]
+    lines: list[int]
+    number: NumberFormat
+
+
+def number_table(rows: Rows, layout: Layout, *, maximum_rows: int) -> NumberTable:
+    """Return the columns of a table that does not have to have times, such as a spectrum.
+
+    Raises `LayoutError`, `FileFormatError`; the latter also for a row with another number of cells.
+    """
+    everything = list(islice(rows.rows, maximum_rows + SAMPLE_ROWS))
+    sample = everything[:SAMPLE_ROWS]
+    content = [row for row in sample if not is_blank(row) and not is_comment(row)]
+    if not content:
+        raise FileFormatError("the file has no rows", field="path")
+    if len(everything) > maximum_rows:
+        raise FileFormatError(f"the table has more than {maximum_rows:,} rows", field="path")
+    delimiter = None if rows.cells_given else _delimiter(content, layout)
+    table = _Table(rows, layout, sample, delimiter)
+    names, units, start = table.head()
+    cells: list[list[str]] = [[] for _ in names]
+    lines = []
+    for row in everything[start:]:
+        if is_blank(row) or is_comment(row):
+            continue
+        if row.fault:
+            raise FileFormatError(row.fault, field=f"line {row.number}")
+        values = row.cells if row.cells is not None else split(row.text or "", delimiter or " ")
+        if len(values) != len(names):
+            raise FileFormatError(f"expected {len(names)} cells, got {len(values)}", field=f"line {row.number}")
+        lines.append(row.number)
+        for column, value in zip(cells, values, strict=True):
+            column.append(value.strip())
+    mark = layout.decimal or decimal_mark(cell for column in cells for cell in column if is_number(cell))
+    columns = tuple(NamedColumn(name, unit, column) for name, unit, column in zip(names, units, cells, strict=True))
+    return NumberTable(columns, lines, NumberFormat(mark))

@@ -415,3 +415,9 @@ def test_page_of_a_lot_shows_public_claims_with_their_capturer(members, client, 
     for text in ("Stated by", "storing, damaged", "declared erroneous", "https://example.org/polishing", "holder"):
         assert text in table
     assert ("packing" in table, "repairing" in table) == (False, False)
+
+
+def test_wrong_credentials_are_rejected_before_events_of_the_chain_are_returned(client, released):
+    answer = client(None).get(EVENTS, query_string={"MATCH_anyEPC": link(released), "perPage": 1}, auth=("no", "no"))
+    assert (answer.status_code, answer.json["error"]) == (401, "LoginFailedError")
+    assert query(client(None), MATCH_anyEPC=link(released), perPage=1)

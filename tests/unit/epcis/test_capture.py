@@ -196,6 +196,8 @@ RESERVED = [
     ({"eventID": "Chromatrace:1"}, f"{EVENT}/eventID"),
     ({"@context": [{"mine": NAMESPACE}], "mine:block": 5}, f"{EVENT}/@context/0/mine"),
     ({"@context": [{"block": {"@id": f"{NAMESPACE}block"}}]}, f"{EVENT}/@context/0/block/@id"),
+    ({"@context": [{"mine": "http://Chromatrace.example/ns/"}], "mine:epcis/block": 5}, f"{EVENT}/@context/0/mine"),
+    ({"@context": [{"a": "https:", "mine": "a:/chromatrace.example/ns/epcis/"}]}, f"{EVENT}/@context/0/a"),
 ]
 
 

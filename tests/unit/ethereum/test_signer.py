@@ -53,7 +53,7 @@ def test_keystore_is_never_overwritten(keystore):
     path, _ = keystore
     before = path.read_bytes()
     with pytest.raises(Conflict):
-        create_keystore(path, "another", work_factor=2)
+        create_keystore(path, "another password", work_factor=2)
     assert path.read_bytes() == before
 
 
@@ -80,9 +80,11 @@ def test_missing_keystore_is_reported(tmp_path):
         keystore_signer(tmp_path / "absent.json", "x")
 
 
-def test_empty_password_is_rejected(tmp_path):
-    with pytest.raises(KeystoreError):
-        create_keystore(tmp_path / "key.json", "")
+@pytest.mark.parametrize("password", ["", "7 chars"])
+def test_short_password_is_rejected(tmp_path, password):
+    with pytest.raises(InvalidInput, match=f"is {len(password)}; it must be at least 8") as raised:
+        create_keystore(tmp_path / "key.json", password)
+    assert raised.value.field == "password"
     assert not (tmp_path / "key.json").exists()
 
 
