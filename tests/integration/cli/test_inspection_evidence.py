@@ -5,6 +5,8 @@ from itertools import count
 
 import pytest
 
+from app.factory import create_app
+from app.settings import PortalSettings
 from chromatrace.plant import example_plant
 
 GTIN, LOT, CHANNEL = "09521234543213", "EV-1", "coater-7"
@@ -218,6 +220,28 @@ def test_an_overruled_verdict_is_recorded_with_its_reason(line):
     bundle = line.folder / "overruled.bundle.json"
     line("batch", "prove", GTIN, LOT, "-o", bundle)
     assert f"overruled the verdict of the measurements: {reason}" in line("verify", bundle, "--json", status=3).stdout
+
+
+def test_the_batch_page_shows_the_reason_of_an_overruled_verdict(line):
+    reason = "probe <17> was cold"
+    document = evidence(**{"W5+ share": 9.25})
+    sign(line, document, "--verdict", "pass", "--overrule", reason, defects=1, submit=True)
+    line("index", "sync")
+    settings = PortalSettings(
+        data_folder=line.folder / "data",
+        rpc_url=line.node.url,
+        manifest_path=line.manifest,
+        base_url="http://portal.example",
+        query_limit_ms=60_000,
+    )
+    client = create_app(settings).test_client()
+    path = f"/01/{GTIN}/10/{LOT}"
+    page = client.get(path, headers={"Accept": "text/html"}).text
+    assert "A person overruled the verdict of the measurements. Reason: <bdi>probe &lt;17&gt; was cold</bdi>" in page
+    assert "the inspector&#39;s signed verdict is pass" not in page
+    facts = client.get(path, headers={"Accept": "application/json"}).json
+    (first,) = [part for part in facts["inspections"] if part["stage"] == "first" and not part["superseded"]]
+    assert (first["verdict"], first["overrule"]) == ("pass", reason)
 
 
 def test_honest_evidence_is_recorded(line):
