@@ -10,7 +10,7 @@ from app.settings import PortalSettings
 from chromatrace.plant import example_plant
 
 GTIN, LOT, CHANNEL = "09521234543213", "EV-1", "coater-7"
-OWNER, LABORATORY, INSPECTOR = "9521234500001", "9521234570004", 4
+OWNER, LABORATORY, INSPECTOR = "9521234500001", "9521234570004", 9
 FROM, TO = "2026-02-01T06:00:02Z", "2026-02-01T06:00:05Z"
 VALUES = {
     "first": {"crystalline share": 3.2, "W5+ share": 1.5, "film thickness": 372.0, "grain size": 21.0},
