@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,7 @@ from chromatrace.instruments.results import Array, Content, Curve, Figure
 SWITCHED = 0.9
 """Share of the full change of transmittance at which a sample counts as switched."""
 
+_RULE = "to 90 % of the full change"
 _REVERSE_CHARGE = 0.05
 """Share of charge in the other direction that noise may have."""
 
@@ -51,6 +53,7 @@ class Series:
         columns = self.columns
         figures: list[Figure] = []
         curves: list[Curve] = []
+        notes = list(self.notes)
         if "cycle" in columns and ("modulation" in columns or {"bleached", "coloured"} <= columns.keys()):
             modulation = columns["modulation"] if "modulation" in columns else columns["bleached"] - columns["coloured"]
             figures += _retention(columns["cycle"], modulation, options.cycles)
@@ -58,16 +61,9 @@ class Series:
         elif "cycle" in columns and "charge" in columns and "time" not in columns:
             figures += _retention(columns["cycle"], np.abs(columns["charge"]), options.cycles, "charge retention")
             curves.append(Curve("", "cycle", "charge [C]", columns["cycle"], columns["charge"]))
-        elif "time" in columns:
-            time = _ascending(columns["time"])
-            if "transmittance" in columns:
-                figures += _switching(time, columns["transmittance"], columns.get("voltage"))
-                curves.append(Curve("", "time [s]", "transmittance [%]", time, columns["transmittance"] * 100))
-            if "current" in columns or "charge" in columns:
-                name = "charge" if "charge" in columns else "current"
-                figures.append(self._charge_density(name, time, options.area_cm2))
-                unit = {"charge": "C", "current": "A"}[name] + ("/cm²" if name in self.per_area else "")
-                curves.append(Curve("", "time [s]", f"{name} [{unit}]", time, columns[name]))
+        elif "time" in columns or {"charge", "transmittance"} <= columns.keys():
+            figures += self._steps(options.area_cm2, notes)
+            curves += self._step_curves()
         if not figures:
             known = ", ".join(columns) or "none"
             raise ResultFileError(
@@ -75,18 +71,62 @@ class Series:
                 field="columns",
                 hint="expected wavelength and T, time and T, time and current or charge, or cycle and ΔT, with units",
             )
-        facts = {"points": len(next(iter(columns.values()))), "columns": sorted(columns), "notes": list(self.notes)}
+        facts = {"points": len(next(iter(columns.values()))), "columns": sorted(columns), "notes": notes}
         return Content("series", "table", tuple(figures), facts, tuple(curves))
 
-    def _charge_density(self, name: str, time: Array, area_cm2: float | None) -> Figure:
+    def _steps(self, area_cm2: float | None, notes: list[str]) -> Iterator[Figure]:
+        """Yield the figures of each step: switching time, charge density and coloration efficiency."""
+        columns = self.columns
+        time = _ascending(columns["time"]) if "time" in columns else None
+        transmittance = columns.get("transmittance")
+        charged = next((name for name in ("charge", "current") if name in columns), None)
+        steps = [(0, len(next(iter(columns.values()))))]
+        if transmittance is not None:
+            steps = _transitions(transmittance, columns.get("voltage"))
+            if charged is not None and charged not in self.per_area and area_cm2 is None:
+                notes.append(f"the {charged} is not per area; use --area with the area in cm² for the charge density")
+                charged = None
+        for start, end in steps:
+            direction = ""
+            if transmittance is not None:
+                values = transmittance[start:end]
+                direction = "bleaching" if values[-1] > values[0] else "colouring"
+                if time is not None:
+                    yield Figure(
+                        "switching time", _switching_time(time[start:end], values), "s", f"{direction}, {_RULE}"
+                    )
+            if charged is None:
+                continue
+            step_time = None if time is None else time[start:end]
+            charge = self._charge_density(charged, columns[charged][start:end], step_time, area_cm2, direction)
+            yield charge
+            if transmittance is not None:
+                yield coloration_efficiency(_density_change(transmittance[start:end], direction), charge)
+
+    def _step_curves(self) -> Iterator[Curve]:
+        abscissa, label = (
+            ("time", "time [s]") if "time" in self.columns else ("charge", f"charge [{self._unit('charge')}]")
+        )
+        x = self.columns[abscissa]
+        if "transmittance" in self.columns:
+            yield Curve("", label, "transmittance [%]", x, self.columns["transmittance"] * 100)
+        for name in ("charge", "current"):
+            if name in self.columns and name != abscissa:
+                yield Curve("", label, f"{name} [{self._unit(name)}]", x, self.columns[name])
+
+    def _unit(self, name: str) -> str:
+        return {"charge": "C", "current": "A"}[name] + ("/cm²" if name in self.per_area else "")
+
+    def _charge_density(
+        self, name: str, values: Array, time: Array | None, area_cm2: float | None, direction: str
+    ) -> Figure:
         """Return the charge of one step per area in C/cm²."""
-        values = self.columns[name]
         if name == "charge":
-            charge, steps = abs(float(values[-1] - values[0])), np.diff(values)
+            steps = np.diff(values)
         else:
+            assert time is not None
             steps = np.diff(time) * (values[:-1] + values[1:]) / 2
-            charge = abs(float(steps.sum()))
-        total = float(np.abs(steps).sum())
+        charge, total = abs(float(steps.sum())), float(np.abs(steps).sum())
         if total == 0:
             raise ResultFileError("the charge is 0", field=name)
         if (total - charge) / 2 > _REVERSE_CHARGE * total:
@@ -94,13 +134,14 @@ class Series:
                 f"{(total - charge) / 2 / total:.0%} of the charge flows back; the series must have one step, "
                 "colouring or bleaching",
                 field=name,
-                hint="split the series",
+                hint="split the series, or add the columns of transmittance and voltage",
             )
+        prefix = f"{direction}, " if direction else ""
         if name in self.per_area:
-            return Figure("charge density", charge, "C/cm2", f"from the {name} density")
+            return Figure("charge density", charge, "C/cm2", f"{prefix}from the {name} density")
         if area_cm2 is None:
             raise ResultFileError(f"the {name} is not per area", field="area", hint="use --area with the area in cm²")
-        return Figure("charge density", charge / area_cm2, "C/cm2", f"from the {name}, area {area_cm2:g} cm²")
+        return Figure("charge density", charge / area_cm2, "C/cm2", f"{prefix}from the {name}, area {area_cm2:g} cm²")
 
 
 def coloration_efficiency(density_change: Figure, charge_density: Figure) -> Figure:
@@ -138,18 +179,19 @@ def _retention(cycle: Array, values: Array, wanted: int | None, quantity: str = 
     return [Figure(quantity, value, "%", f"after {target:,.0f} cycles, relative to cycle {first:g}")]
 
 
-def _switching(time: Array, transmittance: Array, voltage: Array | None) -> Iterator[Figure]:
-    """Yield the time of each transition to 90 % of its full change, from its first to its last value."""
-    for start, end in _transitions(transmittance, voltage):
-        values = transmittance[start:end]
-        full = float(values[-1] - values[0])
-        change = (values - values[0]) / full
-        index = int(np.argmax(change >= SWITCHED))
-        x0, x1 = time[start + index - 1], time[start + index]
-        y0, y1 = change[index - 1], change[index]
-        reached = float(x0 + (SWITCHED - y0) / (y1 - y0) * (x1 - x0))
-        direction = "bleaching" if full > 0 else "colouring"
-        yield Figure("switching time", reached - float(time[start]), "s", f"{direction}, to 90 % of the full change")
+def _density_change(transmittance: Array, direction: str) -> Figure:
+    first, last = float(transmittance[0]), float(transmittance[-1])
+    if first <= 0 or last <= 0:
+        raise ResultFileError(f"{min(first, last):g} has no optical density", field="transmittance")
+    return Figure("optical density change", abs(math.log10(first / last)), "1", direction)
+
+
+def _switching_time(time: Array, transmittance: Array) -> float:
+    """Return the time of a transition to 90 % of its full change, from its first to its last value."""
+    change = (transmittance - transmittance[0]) / (transmittance[-1] - transmittance[0])
+    index = int(np.argmax(change >= SWITCHED))
+    part = (SWITCHED - change[index - 1]) / (change[index] - change[index - 1])
+    return float(time[index - 1] + part * (time[index] - time[index - 1]) - time[0])
 
 
 def _transitions(transmittance: Array, voltage: Array | None) -> list[tuple[int, int]]:

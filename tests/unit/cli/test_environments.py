@@ -19,6 +19,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.number_types import FiniteRange, WholeRange
 
 SKIPPED = {"demo", "chain start", "plant", "portal serve", "inspection run", "simulate", "ingest opcua"}
+SKIPPED |= {"ingest modbus"}
 """Long-running commands, and commands that use no data folder."""
 FILES = ("index.db", "outbox.db", "spool.db", "anchors.db", "portal.db")
 VALUES = {"gtin": "09521234543213", "lot": "L1", "gln": "9521234500001", "reader_gln": "9521234500001"}

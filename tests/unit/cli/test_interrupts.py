@@ -109,11 +109,13 @@ def workers_of(pid):
 
 PLANT = ("plant", "serve", "--endpoint", "opc.tcp://127.0.0.1:0")
 GATEWAY = ("ingest", "opcua", "opc.tcp://127.0.0.1:9", "--channel", "a")
+MAP = Path(__file__).parents[1] / "modbus" / "press.toml"
+MODBUS = ("ingest", "modbus", "127.0.0.1:9", "--channel", "a", "--map", MAP)
 
 
 @pytest.mark.parametrize(
     ("arguments", "number"),
-    [(PLANT, signal.SIGINT), (GATEWAY, signal.SIGINT), (GATEWAY, signal.SIGTERM)],
+    [(PLANT, signal.SIGINT), (GATEWAY, signal.SIGINT), (GATEWAY, signal.SIGTERM), (MODBUS, signal.SIGINT)],
 )
 def test_a_long_running_command_shuts_down(tmp_path, arguments, number):
     with (tmp_path / "output").open("wb") as output:

@@ -85,6 +85,30 @@ def test_the_voltage_separates_transitions(tmp_path):
     assert "voltage" in error(tmp_path, without)
 
 
+def test_charge_and_transmittance_give_the_coloration_efficiency(tmp_path):
+    text = "charge density [mC/cm2],T [%]\n0,80\n-5,40\n-10,8\n"
+    charge, efficiency = read(tmp_path, text)
+    assert charge.value == pytest.approx(0.01)
+    assert (efficiency.quantity, efficiency.unit) == ("coloration efficiency", "cm2/C")
+    assert efficiency.value == pytest.approx(1 / 0.01)
+
+
+def test_each_step_of_a_switching_series_has_its_charge(tmp_path):
+    rows = [(0, 80, -1, -4), (5, 20, -1, -4), (10, 8, -1, -4), (11, 8, 1, 8), (13, 60, 1, 8), (16, 80, 1, 8)]
+    text = "time [s],T [%],E [V],I [mA]\n" + "".join(f"{t},{v},{u},{i}\n" for t, v, u, i in rows)
+    figures = read(tmp_path, text, area_cm2=4.0)
+    assert [(f.quantity, f.condition.split(",")[0]) for f in figures] == [
+        ("switching time", "colouring"),
+        ("charge density", "colouring"),
+        ("coloration efficiency", "colouring"),
+        ("switching time", "bleaching"),
+        ("charge density", "bleaching"),
+        ("coloration efficiency", "bleaching"),
+    ]
+    assert [f.value for f in figures if f.quantity != "switching time"] == pytest.approx([0.01, 100, 0.01, 100])
+    assert [f.quantity for f in read(tmp_path, text)] == ["switching time"] * 2
+
+
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
