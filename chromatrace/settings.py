@@ -313,6 +313,9 @@ class Settings:
     opcua_password: str | None = setting(
         None, "Password of the OPC UA user.", secret=True, default_text="prompt", metavar="TEXT|@FILE"
     )
+    mqtt_password: str | None = setting(
+        None, "Password of the MQTT user.", secret=True, default_text="prompt", metavar="TEXT|@FILE"
+    )
 
     @classmethod
     def load(cls, options: Mapping[str, Any] | None = None) -> Settings:

@@ -74,7 +74,7 @@ def _content(data: bytes, path: Path, options: ReadOptions) -> Content:
     elif suffix in (".vms", ".npl") or data.startswith(vamas.IDENTIFIER.encode()):
         return vamas.read_vamas(data)
     elif suffix in _TABLES:
-        spectrum, content = read_table(data, path, options.ordinate, options.series)
+        spectrum, content = read_table(data, path, options.ordinate, options.wavelength_nm, options.series)
     else:
         raise ResultFileError(
             f"the extension {suffix!r:.20} is not known",

@@ -50,7 +50,7 @@ class Curve:
 class Content:
     """The result of the reader of one format.
 
-    kind      spectrum, series, diffraction, photoelectron or image
+    kind      spectrum, spectra (of both states), series, diffraction, photoelectron or image
     format    JCAMP-DX, ASD, table, xrdml, xy, VAMAS, TIFF or PNG
     facts     what the file states about the measurement, and what was decided from its values
     """

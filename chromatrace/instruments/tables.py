@@ -20,7 +20,7 @@ from chromatrace.ingest.tables import NumberTable, number_table, open_rows
 from chromatrace.ingest.tables.times import looks_like_times, time_reader
 from chromatrace.instruments.diffraction import pattern
 from chromatrace.instruments.errors import ResultFileError
-from chromatrace.instruments.optical import ABSORBANCE, FRACTION, Spectrum
+from chromatrace.instruments.optical import ABSORBANCE, FRACTION, Spectrum, optical_change
 from chromatrace.instruments.results import MAX_POINTS, Array, Content
 from chromatrace.instruments.series import Series, SeriesOptions
 
@@ -70,7 +70,7 @@ _UNIT_IN_NAME = re.compile(
 
 
 def read_table(
-    data: bytes, path: Path, ordinate: str | None, options: SeriesOptions
+    data: bytes, path: Path, ordinate: str | None, wavelength_nm: float, options: SeriesOptions
 ) -> tuple[Spectrum | None, Content]:
     """Return the content of a table, and the spectrum if it is one. Raises `ResultFileError`."""
     try:
@@ -93,6 +93,8 @@ def read_table(
         )
     columns = _Columns(table)
     if "wavelength" in columns or "wavenumber" in columns:
+        if ordinate is None and "bleached" in columns and "coloured" in columns:
+            return None, _both_states(columns, wavelength_nm)
         return _spectrum(columns, ordinate)
     if "two_theta" in columns and "intensity" in columns:
         return None, pattern(columns.values("two_theta"), columns.values("intensity"), "table")
@@ -130,10 +132,24 @@ def _two_columns(table: NumberTable) -> tuple[Array, Array]:
     return _numbers(table, 0, "2theta"), _numbers(table, 1, "intensity")
 
 
+def _both_states(columns: _Columns, wavelength_nm: float) -> Content:
+    """Return the change between the spectra of both states in one table."""
+    _, x, x_unit = _abscissa(columns)
+    spectra = {name: Spectrum.of(x, x_unit, columns.values(name), FRACTION) for name in ("bleached", "coloured")}
+    figures = optical_change(spectra["bleached"], spectra["coloured"], wavelength_nm)
+    facts = {"points": len(x), "ordinate": FRACTION, "notes": list(columns.notes)}
+    curves = tuple(spectrum.curve(name) for name, spectrum in spectra.items())
+    return Content("spectra", "table", figures, facts, curves)
+
+
+def _abscissa(columns: _Columns) -> tuple[str, Array, str]:
+    """Return the name, the values and the unit of the abscissa of a spectrum."""
+    name, unit = ("wavelength", "nm") if "wavelength" in columns else ("wavenumber", "1/cm")
+    return name, columns.values(name), unit
+
+
 def _spectrum(columns: _Columns, ordinate: str | None) -> tuple[Spectrum, Content]:
-    abscissa = "wavelength" if "wavelength" in columns else "wavenumber"
-    x = columns.values(abscissa)
-    x_unit = "nm" if abscissa == "wavelength" else "1/cm"
+    abscissa, x, x_unit = _abscissa(columns)
     if ordinate is not None:
         name = "absorbance" if ordinate == ABSORBANCE and "absorbance" in columns else columns.only_ordinate(abscissa)
         y = columns.raw(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import logging
 import random
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -24,6 +25,7 @@ from chromatrace.ingest.modbus.values import decode
 from chromatrace.ingest.spool import Spool
 
 # OPC UA status codes (Part 6, A.2).
+BAD_COMMUNICATION_ERROR = 0x8005_0000
 BAD_NO_COMMUNICATION = 0x8031_0000
 BAD_OUT_OF_RANGE = 0x803C_0000
 BAD_DEVICE_FAILURE = 0x808B_0000
@@ -54,6 +56,10 @@ _RESUME_LIMIT = 400_000
 _SPOOL_RETRY_S = 1.0
 _MAX_WAIT_S = 0.2
 _logger = logging.getLogger(__name__)
+
+
+class _ConnectionClosed(ConnectionError):
+    """The connection ended during a request."""
 
 
 class DeviceUnavailable(Unavailable):
@@ -269,8 +275,17 @@ class ModbusGateway:
         try:
             response = self._request(block)
         except ModbusIOException:
-            self._add_silent(block.unit_id, silent)
+            self.statistics.timeouts += 1
+            self.statistics.last_error = f"device {block.unit_id} at {self.settings.address} does not respond"
+            self._pause(block.unit_id)
+            silent.add(block.unit_id)
             self._add_bad(block, time_ns, BAD_TIMEOUT, "no response", readings)
+            return [block]
+        except _ConnectionClosed:
+            # Some gateways close the connection on a request to an unknown device. The others must still be polled.
+            if not self._pause(block.unit_id):
+                raise
+            self._add_bad(block, time_ns, BAD_COMMUNICATION_ERROR, "connection closed", readings)
             return [block]
         self._last_response_s = time.monotonic()
         self._pauses.pop(block.unit_id, None)
@@ -305,21 +320,22 @@ class ModbusGateway:
         except ModbusIOException:
             raise
         except (ConnectionException, OSError) as error:
-            reason = f"connection to {self.settings.address} lost"
-            raise ConnectionError(reason) from error
-        except ModbusException as error:
+            raise _ConnectionClosed(f"connection to {self.settings.address} lost") from error
+        except (ModbusException, struct.error, ValueError, IndexError) as error:
+            # pymodbus decodes malformed responses without checks.
             raise ModbusIOException(str(error)) from error
 
-    def _add_silent(self, unit_id: int, silent: set[int]) -> None:
-        """Pause a device that did not respond. A late response must not answer the next request: reconnect."""
+    def _pause(self, unit_id: int) -> bool:
+        """Pause a device that did not respond, and reconnect: a late response must not answer the next request.
+
+        Return whether its preceding request had no response either.
+        """
         self._client.close()
-        self.statistics.timeouts += 1
-        self.statistics.last_error = f"device {unit_id} at {self.settings.address} does not respond"
         previous = self._pauses.get(unit_id)
         minimum_s, maximum_s = self.settings.backoff_s
         seconds = min(2 * previous.seconds, maximum_s) if previous else minimum_s
         self._pauses[unit_id] = _Pause(time.monotonic_ns() + int(seconds * 1e9), seconds)
-        silent.add(unit_id)
+        return previous is not None
 
     def _add_value(self, tag: ModbusTag, time_ns: int, words: list[int], readings: list[Reading]) -> None:
         if len(words) < tag.size:

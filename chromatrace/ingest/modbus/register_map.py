@@ -34,9 +34,11 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _REGISTERS = {"16": 1, "32": 2, "64": 4}
 _ADDRESSES = 65_536
+_MAX_DIGITS, _MAX_EXPONENT = 50, 300
+"""Limits of scale and offset."""
 _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _DEVICE, _TAG = re.compile(r"\s*\[\[\s*devices\s*\]\]"), re.compile(r"\s*\[\[\s*devices\s*\.\s*tags\s*\]\]")
-_KEY = re.compile(r"""\s*["']?(\w+)["']?\s*=""")
+_KEY = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
 _Unit = Annotated[str, msgspec.Meta(max_length=120)]
@@ -209,10 +211,10 @@ class _Reader:
             if kind in ("bool", "string"):
                 self._mistake(path, name, f"only a number has a {name}; {kind} does not")
             elif not value.is_finite() or (name == "scale" and not value):
+                self._mistake(path, name, f"{value} is not a finite number" + " except 0" * (name == "scale"))
+            elif abs(value.adjusted()) > _MAX_EXPONENT or len(value.as_tuple().digits) > _MAX_DIGITS:
                 self._mistake(
-                    path,
-                    name,
-                    f"{value} is not a valid {name}; it must be a finite number" + " except 0" * (name == "scale"),
+                    path, name, f"{value!s:.60} has more than {_MAX_DIGITS} digits or an exponent above {_MAX_EXPONENT}"
                 )
         if fields.address + size > _ADDRESSES:
             self._mistake(path, "address", f"{size} registers from {fields.address} end after {_ADDRESSES - 1}")

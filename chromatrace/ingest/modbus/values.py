@@ -11,8 +11,8 @@ from chromatrace.domain.reading import ReadingValue, normalised
 from chromatrace.ingest.modbus.register_map import BIT_TABLES, ModbusTag
 
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
-_PRECISION = 1200
-"""Digits of the decimal arithmetic: enough for the exact value of any 64-bit float, its product and its sum."""
+_PRECISION = 2500
+"""Digits of the decimal arithmetic: enough for the exact product and sum of a 64-bit float and the limits of a map."""
 
 
 def decode(tag: ModbusTag, words: Sequence[int]) -> ReadingValue:

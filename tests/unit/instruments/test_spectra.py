@@ -285,6 +285,17 @@ def test_a_huge_file_is_an_error(tmp_path, monkeypatch):
     assert "size" in error(write(tmp_path, "a.jdx", files.jcamp(VALUES)))
 
 
+@pytest.mark.parametrize(
+    "header", ["wavelength [nm],T bleached [%],T coloured [%]", "wavelength_nm,bleached_percent,colored_percent"]
+)
+def test_both_states_in_one_table(tmp_path, header):
+    path = write(tmp_path, "a.csv", f"{header}\n600,70,20\n700,80,10\n")
+    modulation, density = read(path, wavelength_nm=650).figures
+    assert modulation.value == pytest.approx(60)
+    assert density.value == pytest.approx(math.log10(5))
+    assert "wavelength" in error(path, wavelength_nm=800)
+
+
 def test_the_change_between_two_spectra():
     def spectrum(values, unit="nm", x=(600.0, 700.0)):
         return Spectrum.of(np.array(x), unit, np.array(values), "fraction")
