@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -380,11 +381,107 @@ def _host_and_port(address: str) -> tuple[str, int]:
     return parts.hostname, port
 
 
+@ingest.command()
+@click.argument("url")
+@channel_option
+@click.option("--group", "groups", multiple=True, help="Sparkplug group to read; may be repeated. Default: all groups.")
+@click.option("--primary-host", metavar="ID", help="Publish the Sparkplug STATE of this host id.")
+@click.option(
+    "--topic",
+    "topics",
+    multiple=True,
+    metavar="MAPPING",
+    help="Read this JSON topic instead of Sparkplug: TOPIC=SOURCE/TAG[UNIT], TOPIC#/MEMBER=SOURCE/TAG[UNIT] or"
+    " TOPIC=SOURCE/*; may be repeated.",
+)
+@click.option("--time-member", default="timestamp", show_default=True, help="Member of JSON objects with the time.")
+@click.option(
+    "--time-unit",
+    type=click.Choice(["s", "ms", "us", "ns"]),
+    default="ms",
+    show_default=True,
+    help="Unit of a time that is a number, since 1970.",
+)
+@click.option("--client-id", default="", help="MQTT client id. Default: chromatrace- and the channel.")
+@click.option(
+    "--give-up",
+    "give_up_s",
+    type=FiniteRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Exit with an error if the broker is unreachable for this long. Default: never.",
+)
+@click.option("--user", help="User name. The password is the setting mqtt_password; without it, the command prompts.")
+@click.option("--ca", type=click.Path(path_type=Path, exists=True), help="CA of the broker (PEM). Default: system CAs.")
+@click.option("--certificate", type=click.Path(path_type=Path, exists=True), help="Client certificate (PEM).")
+@click.option("--private-key", type=click.Path(path_type=Path, exists=True), help="Private key of the certificate.")
+@click.option("--unencrypted", is_flag=True, help="Accept a connection without encryption and authentication.")
+@json_option
+@click.pass_obj
+def mqtt(
+    workspace: Workspace,
+    url: str,
+    channel: str,
+    groups: tuple[str, ...],
+    primary_host: str | None,
+    topics: tuple[str, ...],
+    time_member: str,
+    time_unit: str,
+    client_id: str,
+    give_up_s: float | None,
+    user: str | None,
+    ca: Path | None,
+    certificate: Path | None,
+    private_key: Path | None,
+    unencrypted: bool,
+    as_json: bool,
+) -> None:
+    """Subscribe to the MQTT broker at URL until Ctrl-C: Sparkplug B 3.0, or JSON topics with --topic.
+
+    URL is mqtts://HOST:PORT with TLS, or mqtt://HOST:PORT. Without TLS, a password, or a broker on another machine,
+    requires --unencrypted.
+
+    Sparkplug: the source is group/node/device and the tag is the metric. A gap in the sequence numbers is reported, and
+    the node is asked for a rebirth. After a death, each tag has a bad reading without a value.
+
+    JSON: the broker keeps the session, so it delivers messages of QoS 1 that were published while the command did not
+    run. A message is acknowledged after its readings are stored.
+    """
+    from chromatrace.ingest.mqtt.gateway import MqttGateway
+    from chromatrace.ingest.mqtt.settings import MqttSecurity, MqttSettings
+    from chromatrace.ingest.mqtt.topics import parse_mappings
+
+    settings = MqttSettings(
+        url,
+        channel,
+        groups=groups,
+        primary_host=primary_host,
+        json_tags=parse_mappings(topics),
+        time_member=time_member,
+        time_unit=time_unit,
+        client_id=client_id,
+        give_up_s=give_up_s,
+        security=MqttSecurity(user, None, ca, certificate, private_key),
+    )
+    if not settings.encrypted and not unencrypted:
+        _confirm_unencrypted(url, user, "use mqtts://")
+    if user is not None:
+        password = workspace.settings.mqtt_password or workspace.ask_password(
+            f"Password of {user}", "CHROMATRACE_MQTT_PASSWORD"
+        )
+        settings = replace(settings, security=replace(settings.security, password=password))
+    gateway = MqttGateway(settings, workspace.spool)
+    with progress(f"subscribed to {url}", hidden=as_json) as show:
+        statistics = gateway.run(stop_event(), show)
+    emit(as_json, statistics.as_dict())
+    if statistics.rejected or statistics.gaps_unfilled:
+        raise SystemExit(1)
+
+
 def _trust_folder(workspace: Workspace) -> Path:
     return workspace.data / workspace.settings.keys_folder.name / "opcua-trust"
 
 
-def _confirm_unencrypted(url: str, user: str | None) -> None:
+def _confirm_unencrypted(url: str, user: str | None, hint: str = "use --certificate and --private-key") -> None:
     """Ask for confirmation if a password or a remote connection is not encrypted. Raises `InvalidInput`."""
     host = urlsplit(url).hostname or ""
     if user is None and host in ("localhost", "127.0.0.1", "::1"):
@@ -393,7 +490,7 @@ def _confirm_unencrypted(url: str, user: str | None) -> None:
     message = f"{sent} not encrypted, and the server is not authenticated"
     if sys.stdin.isatty() and click.confirm(f"{message}. Connect?", err=True):
         return
-    raise InvalidInput(message, field="certificate", hint="use --certificate and --private-key, or --unencrypted")
+    raise InvalidInput(message, field="certificate", hint=f"{hint}, or --unencrypted")
 
 
 @ingest.command()

@@ -23,10 +23,10 @@ Guarantees of the gateway:
 
 from __future__ import annotations
 
+from chromatrace.ingest.gateway.statistics import GatewayStatistics
 from chromatrace.ingest.opcua.background import BackgroundGateway
 from chromatrace.ingest.opcua.gateway import OpcUaGateway
 from chromatrace.ingest.opcua.settings import OpcUaSecurity, OpcUaSettings
-from chromatrace.ingest.opcua.statistics import GatewayStatistics
 
 __all__ = [
     "BackgroundGateway",

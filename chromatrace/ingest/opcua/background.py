@@ -7,9 +7,9 @@ import contextlib
 import threading
 from types import TracebackType
 
+from chromatrace.ingest.gateway.statistics import GatewayStatistics
 from chromatrace.ingest.opcua.gateway import OpcUaGateway
 from chromatrace.ingest.opcua.settings import OpcUaSettings
-from chromatrace.ingest.opcua.statistics import GatewayStatistics
 from chromatrace.ingest.spool import Spool
 
 

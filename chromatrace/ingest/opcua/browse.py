@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from asyncua import Client, ua
 
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.ingest.gateway.values import TagKey
 from chromatrace.ingest.opcua.units import unit_of
-from chromatrace.ingest.opcua.values import TagKey
 
 T = TypeVar("T")
 Request = Callable[[Awaitable[Any]], Awaitable[Any]]

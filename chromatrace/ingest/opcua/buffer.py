@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from chromatrace.ingest.opcua.values import ReceivedValue
+from chromatrace.ingest.gateway.values import ReceivedValue
 
 
 class Buffer:

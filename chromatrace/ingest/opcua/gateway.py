@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chromatrace.ingest.errors import SpoolUnavailable
+from chromatrace.ingest.gateway.statistics import GatewayStatistics, RejectedTagValue, UnfilledGap
+from chromatrace.ingest.gateway.values import ReceivedValue, TagKey
+from chromatrace.ingest.gateway.writer import SpoolWriter, is_future
 from chromatrace.ingest.opcua.buffer import Buffer
 from chromatrace.ingest.opcua.session import (
     CONNECTION_ERRORS,
@@ -20,9 +23,7 @@ from chromatrace.ingest.opcua.session import (
     connected,
 )
 from chromatrace.ingest.opcua.settings import OpcUaSettings
-from chromatrace.ingest.opcua.statistics import GatewayStatistics, RejectedTagValue, UnfilledGap
-from chromatrace.ingest.opcua.values import ReceivedValue, TagKey, decode_value, source_time_ns
-from chromatrace.ingest.opcua.writer import SpoolWriter, is_future
+from chromatrace.ingest.opcua.values import decode_value, source_time_ns
 from chromatrace.ingest.spool import Spool
 
 _POLL_S = 0.2

@@ -14,10 +14,11 @@ from asyncua.common.node import Node
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
 from chromatrace.domain.errors import InvalidInput, NotAuthorised, Unavailable
+from chromatrace.ingest.gateway.values import TagKey
 from chromatrace.ingest.opcua.browse import Browser, Found, LeftOut
 from chromatrace.ingest.opcua.settings import OpcUaSettings
 from chromatrace.ingest.opcua.trust import require_trusted, server_certificate
-from chromatrace.ingest.opcua.values import TagKey, to_datetime
+from chromatrace.ingest.opcua.values import to_datetime
 
 _KEEP_ALIVE_COUNT = 10
 _LIFETIME_COUNT = 3_000

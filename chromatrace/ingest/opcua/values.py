@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from asyncua import ua
 
 from chromatrace.domain.reading import BAD, MAX_VALUE_TEXT, ReadingValue, normalised
+from chromatrace.ingest.gateway.values import ReceivedValue, TagKey
 
 OVERFLOW_BITS = 0x0480
 """InfoType DataValue (bit 10) with the overflow bit (bit 7): OPC UA Part 4, 7.39."""
@@ -18,33 +18,6 @@ OVERFLOW_BITS = 0x0480
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _WAITING = int(ua.StatusCodes.BadWaitingForInitialData)
-
-
-@dataclass(frozen=True, slots=True)
-class TagKey:
-    """A tag of a source, with its unit and its node on the server. `states` names the values of an enumeration."""
-
-    source: str
-    tag: str
-    unit: str
-    node_id: Any
-    states: Mapping[int, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedValue:
-    """A value received from a server: `source_time_ns` > 0, a finite number, a text, or None if it is bad.
-
-    `overflow`: earlier values were lost.
-    """
-
-    key: TagKey
-    source_time_ns: int
-    received_ns: int
-    value: ReadingValue
-    quality: int
-    replayed: bool
-    overflow: bool = False
 
 
 def decode_value(key: TagKey, data: Any, received_ns: int, *, replayed: bool) -> ReceivedValue | str | None:

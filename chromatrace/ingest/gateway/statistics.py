@@ -47,20 +47,23 @@ class GatewayStatistics:
     overflows: int = 0
     gaps_unfilled: int = 0
     spool_retries: int = 0
+    rebirth_requests: int = 0
     buffered: int = 0
     connected: bool = False
     lag_ms: float | None = None
     last_error: str | None = None
     implausible_times: dict[str, dict[str, int]] = field(default_factory=dict)
     """Source times that are in the future, or before 2000, by source."""
+    rejected_by_source: dict[str, int] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
-    """Variables that are not read, with the reason."""
+    """Variables or metrics that are not read, with the reason."""
     rejections: deque[RejectedTagValue] = field(default_factory=lambda: deque(maxlen=_LISTED))
     gaps: deque[UnfilledGap] = field(default_factory=lambda: deque(maxlen=_LISTED))
 
     def reject(self, rejection: RejectedTagValue) -> None:
         """Count and list a rejected value."""
         self.rejected += 1
+        self.rejected_by_source[rejection.source] = self.rejected_by_source.get(rejection.source, 0) + 1
         self.rejections.append(rejection)
 
     def add_implausible_time(self, source: str, *, ahead: bool) -> None:

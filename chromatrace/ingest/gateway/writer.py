@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from chromatrace.domain.reading import Reading
-from chromatrace.ingest.opcua.statistics import GatewayStatistics
-from chromatrace.ingest.opcua.values import ReceivedValue, TagKey
+from chromatrace.ingest.gateway.statistics import GatewayStatistics
+from chromatrace.ingest.gateway.values import ReceivedValue, TagKey
 from chromatrace.ingest.spool import Spool
 
 _RESUME_WINDOW = 8_192

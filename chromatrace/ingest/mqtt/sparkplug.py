@@ -1,0 +1,234 @@
+"""State of Sparkplug B edge nodes and devices: births, aliases, sequence numbers, deaths (Sparkplug 3.0.0)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.reading import Reading
+from chromatrace.ingest.gateway.statistics import GatewayStatistics, RejectedTagValue, UnfilledGap
+from chromatrace.ingest.gateway.values import ReceivedValue, TagKey
+from chromatrace.ingest.mqtt.payload import (
+    BAD_NO_COMMUNICATION,
+    left_out_reason,
+    metric_properties,
+    metric_quality,
+    metric_value,
+)
+from chromatrace.ingest.mqtt.sparkplug_pb2 import Metric, Payload
+
+_REBIRTH_INTERVAL_S = 5.0
+_SEQUENCE_NUMBERS = 256
+_MAX_TIME_MS = (2**63 - 1) // 10**6
+_BD_SEQ = "bdSeq"
+_CONTROL = ("Node Control/", "Device Control/", "Node Info/", "Device Info/")
+"""Commands of the protocol and descriptions of the node; they are not measurements."""
+
+
+@dataclass(slots=True)
+class _Tag:
+    """A metric of a birth. `key` is None if it is not read."""
+
+    key: TagKey | None
+    datatype: int
+
+
+@dataclass(slots=True)
+class _Node:
+    """An edge node. If `complete` is false, messages are missing, so an alias may have another meaning."""
+
+    born: bool = False
+    complete: bool = True
+    bd_seq: int | None = None
+    next_seq: int = 0
+    aliases: dict[int, tuple[str, _Tag]] = field(default_factory=dict)
+    """Source and tag by alias; aliases are unique in the node and its devices."""
+    tags: dict[str, dict[str, _Tag]] = field(default_factory=dict)
+    """Tags by source and name, of the node and of each device that is born."""
+    last_ns: int = 0
+    requested_s: float = float("-inf")
+
+    def forget_aliases(self, source: str) -> None:
+        """Remove the aliases of the node or of one device."""
+        self.aliases = {alias: entry for alias, entry in self.aliases.items() if entry[0] != source}
+
+
+class SparkplugNodes:
+    """Decodes the messages of all edge nodes. `request_rebirth(group, node)` sends the command."""
+
+    def __init__(self, statistics: GatewayStatistics, request_rebirth: Callable[[str, str], None]) -> None:
+        self._statistics = statistics
+        self._request_rebirth = request_rebirth
+        self._nodes: dict[tuple[str, str], _Node] = {}
+        self._left_out: set[str] = set()
+
+    def reconnected(self) -> None:
+        """Report that the connection was lost: messages may be missing. Each node must send its births again."""
+        for (group, name), node in self._nodes.items():
+            if node.born:
+                self._gap(group, name, node, "the gateway was not connected; messages may be missing")
+
+    def receive(self, topic: str, payload: bytes, received_ns: int) -> list[ReceivedValue]:
+        """Return the values of a message. What is not a valid value is counted and listed."""
+        _, group, kind, name, *device = topic.split("/")
+        source = "/".join((group, name, *device))
+        try:
+            message = Payload.FromString(payload)
+        except DecodeError:
+            self._reject(source, "", f"{kind} is not a valid Sparkplug B payload")
+            return []
+        node = self._nodes.setdefault((group, name), _Node())
+        if kind == "NDEATH":
+            return self._node_death(source, node, message, received_ns)
+        if kind == "NBIRTH":
+            node.born = node.complete = True
+            node.aliases, node.tags, node.requested_s = {}, {}, float("-inf")
+            node.bd_seq, node.next_seq = _bd_seq(message), message.seq
+        elif not node.born:
+            self._reject(source, "", f"{kind} with {len(message.metrics)} values before the birth of the node")
+            self._ask(group, name, node)
+            return []
+        if node.complete and message.seq != node.next_seq:
+            missing = (message.seq - node.next_seq) % _SEQUENCE_NUMBERS
+            self._gap(group, name, node, f"sequence number {message.seq} instead of {node.next_seq}: {missing} missing")
+        node.next_seq = (message.seq + 1) % _SEQUENCE_NUMBERS
+        node.last_ns = received_ns
+        if kind in ("NBIRTH", "DBIRTH"):
+            self._birth(source, node, message)
+        elif kind == "DDEATH":
+            time_ns = _time_ns(message.timestamp) or received_ns
+            node.forget_aliases(source)
+            return _stale(node.tags.pop(source, {}), time_ns, received_ns)
+        elif source not in node.tags:
+            self._reject(source, "", f"{kind} with {len(message.metrics)} values before the birth of the device")
+            self._ask(group, name, node)
+            return []
+        values = []
+        for metric in message.metrics:
+            value = self._value(source, node, message, metric, received_ns)
+            if isinstance(value, str):
+                self._reject(source, metric.name or f"alias {metric.alias}", value)
+                if value.startswith("unknown"):
+                    self._ask(group, name, node)
+            elif value is not None:
+                values.append(value)
+        return values
+
+    def _birth(self, source: str, node: _Node, message: Any) -> None:
+        """Record the tags and aliases of a node or device."""
+        node.forget_aliases(source)
+        tags = node.tags[source] = {}
+        for metric in message.metrics:
+            if not metric.name or metric.name == _BD_SEQ or metric.name.startswith(_CONTROL):
+                tag = _Tag(None, metric.datatype)
+            else:
+                tag = _Tag(self._key(source, metric), metric.datatype)
+            if metric.name:
+                tags[metric.name] = tag
+            if metric.HasField("alias"):
+                if metric.alias in node.aliases:
+                    self._reject(source, metric.name, f"alias {metric.alias} is in use for another metric of the node")
+                    continue
+                node.aliases[metric.alias] = (source, tag)
+
+    def _key(self, source: str, metric: Any) -> TagKey | None:
+        """Return the key of a metric, or None if it is left out, which is listed once."""
+        reason = "transient" if metric.is_transient else left_out_reason(metric.datatype)
+        unit = metric_properties(metric).get("engUnit", "")
+        if reason is None:
+            try:
+                Reading(source, metric.name, 1, 1, 0.0, unit)
+            except InvalidInput as error:
+                reason = f"{error.field}: {error.message}"
+        if reason is not None:
+            self._left_out.add(f"{source}/{metric.name}: {reason}")
+            self._statistics.left_out = sorted(self._left_out)
+            return None
+        return TagKey(source, metric.name, unit)
+
+    def _value(
+        self, source: str, node: _Node, message: Any, metric: Any, received_ns: int
+    ) -> ReceivedValue | str | None:
+        """Return the value of a metric, the reason why it is not valid, or None if it is left out."""
+        if metric.name:
+            tag = node.tags[source].get(metric.name)
+            if tag is None:
+                return "unknown metric: it is not in the birth"
+        else:
+            of, tag = node.aliases.get(metric.alias, ("", None)) if metric.HasField("alias") else ("", None)
+            if tag is None or of != source:
+                return f"unknown alias {metric.alias}"
+            if not node.complete:
+                return "messages are missing, so the alias may have another meaning; a rebirth is requested"
+        if tag.key is None:
+            return None
+        if metric.HasField("datatype") and metric.datatype != tag.datatype:
+            return f"data type {metric.datatype} instead of {tag.datatype}, which the birth declares"
+        time_ns = _time_ns(metric.timestamp or message.timestamp)
+        if time_ns is None:
+            return "no source time"
+        quality = metric_quality(metric_properties(metric), is_null=metric.is_null)
+        try:
+            value = None if metric.is_null else metric_value(metric, tag.datatype)
+        except ValueError as error:
+            return str(error)
+        return ReceivedValue(tag.key, time_ns, received_ns, value, quality, metric.is_historical)
+
+    def _node_death(self, source: str, node: _Node, message: Any, received_ns: int) -> list[ReceivedValue]:
+        bd_seq = _bd_seq(message)
+        if node.born and None not in (bd_seq, node.bd_seq) and bd_seq != node.bd_seq:
+            self._reject(source, "", f"death of an earlier session: bdSeq {bd_seq}, the current one is {node.bd_seq}")
+            return []
+        values = [value for tags in node.tags.values() for value in _stale(tags, received_ns, received_ns)]
+        node.born, node.tags, node.aliases = False, {}, {}
+        return values
+
+    def _gap(self, group: str, name: str, node: _Node, reason: str) -> None:
+        self._statistics.add_gap(UnfilledGap(f"{group}/{name}", "", node.last_ns, reason))
+        node.complete = False
+        self._ask(group, name, node)
+
+    def _ask(self, group: str, name: str, node: _Node) -> None:
+        """Request a rebirth, at most once in `_REBIRTH_INTERVAL_S`."""
+        now_s = time.monotonic()
+        if now_s - node.requested_s >= _REBIRTH_INTERVAL_S:
+            node.requested_s = now_s
+            self._statistics.rebirth_requests += 1
+            self._request_rebirth(group, name)
+
+    def _reject(self, source: str, tag: str, reason: str) -> None:
+        self._statistics.reject(RejectedTagValue(source, tag, reason))
+
+
+def rebirth_command() -> bytes:
+    """Return the payload of the command Node Control/Rebirth."""
+    now_ms = time.time_ns() // 10**6
+    rebirth = Metric(name="Node Control/Rebirth", timestamp=now_ms, datatype=11, boolean_value=True)
+    command: bytes = Payload(timestamp=now_ms, metrics=[rebirth]).SerializeToString()
+    return command
+
+
+def _bd_seq(message: Any) -> int | None:
+    for metric in message.metrics:
+        if metric.name == _BD_SEQ:
+            number: int = metric.long_value if metric.WhichOneof("value") == "long_value" else metric.int_value
+            return number
+    return None
+
+
+def _time_ns(time_ms: int) -> int | None:
+    return time_ms * 10**6 if 0 < time_ms <= _MAX_TIME_MS else None
+
+
+def _stale(tags: dict[str, _Tag], time_ns: int, received_ns: int) -> list[ReceivedValue]:
+    """Return a bad reading without a value for each tag: a dead node or device is visible in the log."""
+    return [
+        ReceivedValue(tag.key, time_ns, received_ns, None, BAD_NO_COMMUNICATION, replayed=False)
+        for tag in tags.values()
+        if tag.key is not None
+    ]

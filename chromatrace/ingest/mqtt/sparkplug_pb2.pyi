@@ -1,0 +1,6 @@
+from typing import Any
+
+Metric: Any
+Payload: Any
+PropertySet: Any
+PropertyValue: Any
