@@ -290,7 +290,7 @@ class Settings:
     )
     plant: str = setting(
         "engineer-to-order",
-        "Plant that defines the kinds of record: the name of a shipped plant, or a configuration file.",
+        "Plant with kinds of record and check sheets: the name of a shipped plant, or a configuration file.",
         metavar="PLANT",
     )
     keystore: Path | None = setting(None, "Encrypted keystore of the operator that signs.", metavar="FILE")

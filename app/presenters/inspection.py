@@ -151,16 +151,21 @@ class InspectionPresenter:
     def contradiction(self) -> str | None:
         """How the document disagrees with the chain; None if it agrees or cannot be read."""
         evidence = self.document.value
-        if evidence is None or evidence.passed == self.passed:
+        if evidence is None or evidence.passed == self.passed or evidence.overrule is not None:
             return None
         measured = "pass" if evidence.passed else "fail"
         verdict = "pass" if self.passed else "fail"
         return f"The measurements indicate a {measured}, but the inspector's signed verdict is {verdict}."
 
     @property
+    def overrule(self) -> str | None:
+        """The reason of a person who overruled the verdict of the measurements; None if the document has none."""
+        return self.document.value.overrule if self.document.value else None
+
+    @property
     def needs_attention(self) -> bool:
         """Whether the page shows the details unfolded: the inspection failed or something does not match."""
-        consistent = self.document.matches and self.contradiction is None
+        consistent = self.document.matches and self.contradiction is None and self.overrule is None
         return not (self.passed and consistent) or (self.window is not None and self.window.mismatched)
 
     @property
@@ -197,6 +202,7 @@ class InspectionPresenter:
                 "calibrated_on": evidence.instrument.calibrated_on,
             },
             "measurements": [_as_dict(measurement) for measurement in evidence.measurements] if evidence else [],
+            "overrule": self.overrule,
             "decision": self.decision and self.decision.as_dict(),
             "readings": self.window.as_dict() if self.window else None,
             "tx_hash": self.tx_hash,

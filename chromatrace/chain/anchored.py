@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from chromatrace.chain import reads
 from chromatrace.chain.client import Chain
+from chromatrace.chain.event_logs import events
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import ChannelId, OrganisationId
-from chromatrace.ethereum.abi import contract, decode_log
-from chromatrace.ethereum.errors import MissingLogsError, RpcError
-
-_LEDGER = "ProcessLedger"
+from chromatrace.ethereum.errors import MissingLogsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +77,6 @@ def anchor_at(chain: Chain, channel: ChannelId, size: int) -> AnchoredHead | Non
 
 
 def _anchors(chain: Chain, channel: ChannelId, size: int | None = None) -> Iterator[AnchoredHead]:
-    topics = [contract(_LEDGER).events["LogAnchored"].topic, channel]
-    if size is not None:
-        topics.append(size.to_bytes(32, "big"))
-    query = {"address": chain.manifest.address(_LEDGER), "topics": ["0x" + topic.hex() for topic in topics]}
-    newest = int(chain.rpc.call("eth_blockNumber"), 16)
-    for log in _logs(chain, query, chain.manifest.block, newest):
-        event = decode_log(_LEDGER, log)
-        assert event is not None
+    topics = [channel] if size is None else [channel, size.to_bytes(32, "big")]
+    for event in events(chain, "ProcessLedger", "LogAnchored", *topics):
         yield AnchoredHead(event.args["size"], event.args["root"], event.block_number, event.tx_hash)
-
-
-def _logs(chain: Chain, query: dict[str, Any], first: int, last: int) -> Iterator[dict[str, Any]]:
-    """Yield the logs of a range; if the node rejects its width, those of each half."""
-    try:
-        yield from chain.rpc.call("eth_getLogs", query | {"fromBlock": hex(first), "toBlock": hex(last)})
-    except RpcError:
-        if first >= last:
-            raise
-        middle = (first + last) // 2
-        yield from _logs(chain, query, first, middle)
-        yield from _logs(chain, query, middle + 1, last)

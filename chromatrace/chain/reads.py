@@ -50,12 +50,13 @@ class Read(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class OrganisationState:
-    """`IConsortium.Organisation`. `valid_until` in Unix seconds."""
+    """`IConsortium.Organisation`. `valid_until` in Unix seconds; `gln` as a number."""
 
     kind: OrganisationKind
     active: bool
     permitted_roles: Role
     valid_until: int
+    gln: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,8 @@ def organisation(organisation: OrganisationId) -> Read[OrganisationState]:
     """Return an organisation's state."""
 
     def result(struct: Any) -> OrganisationState:
-        kind, active, permitted_roles, valid_until, _ = struct
-        return OrganisationState(OrganisationKind(kind), active, Role(permitted_roles), valid_until)
+        kind, active, permitted_roles, valid_until, gln = struct
+        return OrganisationState(OrganisationKind(kind), active, Role(permitted_roles), valid_until, gln)
 
     return Read("Consortium", "organisation", (organisation,), result)
 

@@ -15,7 +15,7 @@ from chromatrace.cli.options import ADDRESS, parse_batch, parse_bytes32, read_js
 from chromatrace.cli.output import dump, emit, format_time, json_option, print_note
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.identifiers import OrganisationId
+from chromatrace.domain.identifiers import Gln, OrganisationId
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.quality.rules import UNIT, Rule, capability
@@ -25,6 +25,7 @@ from chromatrace.storage.files import deliver
 
 if TYPE_CHECKING:
     from chromatrace.inspector.adapters import Adapter, Finding, Question
+    from chromatrace.plant.records import CheckSheet
 
 confirmations_option = click.option(
     "--confirmations",
@@ -59,6 +60,17 @@ def inspection() -> None:
 @click.option("--defects", required=True, type=WholeRange(0), help="Number of units out of limits.")
 @click.option("--verdict", type=click.Choice(["pass", "fail"]), help="Verdict. Default: from the measurements.")
 @click.option(
+    "--overrule",
+    metavar="REASON",
+    help="Sign a --verdict that does not follow from the measurements. The reason is part of the evidence.",
+)
+@click.option("--plant", metavar="PLANT", help="Plant with the check sheet. Default: the setting `plant`.")
+@click.option(
+    "--window",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Output of `inspection window --json`, to be used as `readings`.",
+)
+@click.option(
     "--hours",
     default=24.0,
     type=FiniteRange(0.01, 87_660),
@@ -79,6 +91,9 @@ def sign(
     sample_size: int,
     defects: int,
     verdict: str | None,
+    overrule: str | None,
+    plant: str | None,
+    window: Path | None,
     hours: float,
     output: Path | None,
     as_json: bool,
@@ -94,21 +109,82 @@ def sign(
                        "limit": 40.0, "passed": true, "criterion": "at 633 nm"}],
      "readings": null}
 
+    Before signing, the evidence is checked against the chain (serials of the sample, window of readings) and, if the
+    plant has one for the product and stage, against the check sheet. docs/inspections.md lists the checks.
+
     The signer must be an inspector. A later result of the same stage replaces an earlier one, which stays readable.
     """
     from chromatrace.services import inspections
 
-    document = InspectionEvidence.from_bytes(strict_json.canonical(read_json(evidence, "file")))
+    content = read_json(evidence, "file")
+    if overrule is not None:
+        if verdict is None:
+            raise InvalidInput("give the verdict too", field="overrule", hint="--verdict pass or --verdict fail")
+        content = content | {"overrule": overrule} if isinstance(content, dict) else content
+    if window is not None:
+        content = content | {"readings": read_json(window, "window")} if isinstance(content, dict) else content
+    document = InspectionEvidence.from_bytes(strict_json.canonical(content))
+    sheet = _check_sheet(plant or workspace.settings.plant, document)
     if verdict is None:
         verdict = "pass" if document.passed else "fail"
     decision = Verdict[verdict.upper()]
-    signed, signature = inspections.sign(workspace, document, decision, sample_size, defects, valid_s=int(hours * 3600))
+    signed, signature = inspections.sign(
+        workspace, document, decision, sample_size, defects, sheet=sheet, valid_s=int(hours * 3600)
+    )
+    checked = {"check_sheet": sheet.id} if sheet else {}
+    if document.overrule is not None:
+        checked["overrule"] = document.overrule
     if output is not None:
-        deliver(output, [dump(inspections.signed_document(signed, signature)).encode(), b"\n"])
-        emit(as_json, {"signed": output, "inspector": signed.inspector})
+        deliver(output, [dump(inspections.signed_document(signed, signature, document.overrule)).encode(), b"\n"])
+        emit(as_json, {"signed": output, "inspector": signed.inspector} | checked)
         return
     receipt = workspace.chain.submit(calls.record_inspection(signed, signature))
-    emit(as_json, {"verdict": decision, "evidence": signed.evidence, "tx": receipt.tx})
+    emit(as_json, {"verdict": decision, "evidence": signed.evidence, "tx": receipt.tx} | checked)
+
+
+def _check_sheet(plant: str, evidence: InspectionEvidence) -> CheckSheet | None:
+    """Return the check sheet of the evidence's product and stage. Without one, print a note and return None."""
+    from chromatrace.services.records import plant_of
+
+    stage = evidence.stage.name.lower()
+    sheet = plant_of(plant).check_sheet_of(evidence.gtin, stage)
+    if sheet is None:
+        print_note(
+            f"plant {plant!r} has no check sheet for the {stage} inspection of {evidence.gtin}: quantities and limits "
+            "are not checked; select the plant with --plant",
+            mark="note:",
+        )
+    return sheet
+
+
+@inspection.command()
+@click.option("--channel", required=True, help="Channel of the readings.")
+@click.option("--from", "first", required=True, metavar="TIME", help="First source time (RFC 3339), included.")
+@click.option("--to", "last", required=True, metavar="TIME", help="Last source time (RFC 3339), included.")
+@click.option(
+    "--organisation", metavar="GLN", help="Owner of the channel; required if several have a channel of this name."
+)
+@json_option
+@click.pass_obj
+def window(workspace: Workspace, channel: str, first: str, last: str, organisation: str | None, as_json: bool) -> None:
+    """Create the evidence window of the readings that were taken between two times.
+
+    The window names the leaves in the channel's log and the smallest anchored head that covers them. It is computed
+    from the spool and checked against the root on the chain. --json prints the member `readings` of the evidence.
+
+    \b
+    Example
+      chromatrace inspection window --channel line-1 --from 2026-01-01T08:00:00Z --to 2026-01-01T08:30:00Z --json \\
+        > window.json
+      chromatrace inspection sign evidence.json --window window.json --sample-size 1 --defects 0
+    """
+    from chromatrace.ingest.times import parse_time
+    from chromatrace.services.evidence import evidence_window
+
+    times = parse_time(first, field="from"), parse_time(last, field="to")
+    with strict_json.below("organisation", whole=True):
+        owner = None if organisation is None else Gln(organisation)
+    emit(as_json, evidence_window(workspace, channel, *times, owner).as_json())
 
 
 @inspection.command()

@@ -163,6 +163,7 @@ class InspectionEvidence:
     sample        distinct serials of the inspected units; empty if units have no serials
     measurements  at least one
     readings      window of readings during production, if known
+    overrule      reason of a person who gives another verdict than the values; None if the verdict follows from them
     """
 
     gtin: Gtin
@@ -173,6 +174,7 @@ class InspectionEvidence:
     sample: tuple[Serial, ...]
     measurements: tuple[Measurement, ...]
     readings: ReadingWindow | None = None
+    overrule: str | None = None
 
     def __post_init__(self) -> None:
         strict_json.time(self.inspected_at, "/inspected_at")
@@ -183,6 +185,10 @@ class InspectionEvidence:
             seen.add(serial)
         if not self.measurements:
             raise InvalidInput("expected at least one measurement", field="/measurements")
+        if self.overrule is not None:
+            strict_json.text(self.overrule, "/overrule", maximum=500)
+            if not self.overrule.strip():
+                raise InvalidInput("the reason is empty", field="/overrule")
 
     @property
     def key(self) -> BatchKey:
@@ -212,13 +218,17 @@ class InspectionEvidence:
             "measurements": [measurement.as_json() for measurement in self.measurements],
             "readings": self.readings and self.readings.as_json(),
         }
+        if self.overrule is not None:
+            document["overrule"] = self.overrule
         return strict_json.canonical(document)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Parse canonical JSON. Raises `InvalidInput` with a JSON pointer."""
         names = ("gtin", "lot", "stage", "inspected_at", "instrument", "sample", "measurements", "readings")
-        value = members(strict_json.parse_object(data, INSPECTION_SCHEMA), "", names)
+        value = members(strict_json.parse_object(data, INSPECTION_SCHEMA), "", names, optional=("overrule",))
+        if value.get("overrule", "") is None:
+            raise InvalidInput("must not be null; omit the member instead", field="/overrule")
         gtin, lot = _key(value)
         stage = _STAGES.get(value["stage"]) if isinstance(value["stage"], str) else None
         if stage is None:
@@ -235,7 +245,15 @@ class InspectionEvidence:
         window = value["readings"]
         readings = None if window is None else ReadingWindow.from_json(window, "/readings")
         evidence = cls(
-            gtin, lot, stage, value["inspected_at"], instrument, tuple(sample), tuple(measurements), readings
+            gtin,
+            lot,
+            stage,
+            value["inspected_at"],
+            instrument,
+            tuple(sample),
+            tuple(measurements),
+            readings,
+            value.get("overrule"),
         )
         strict_json.require_canonical(evidence.to_bytes(), data)
         return evidence

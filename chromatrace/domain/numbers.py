@@ -31,20 +31,20 @@ def parse_decimal(text: str, field: str) -> float:
 
 def parse_whole(text: str, field: str) -> int:
     """Return the whole number that `text` states. Raises `InvalidInput` naming `field`."""
-    number = _unambiguous(text, field)
+    number = _unambiguous(text, field, hint="write it without a comma")
     if len(number) > _MAX_LENGTH or _WHOLE.fullmatch(number) is None:
         raise _invalid(number, "whole number", field)
     return int(number)
 
 
-def _unambiguous(text: str, field: str) -> str:
+def _unambiguous(text: str, field: str, *, hint: str | None = None) -> str:
     number = text.strip()
     ambiguous = _AMBIGUOUS.fullmatch(number)
     if ambiguous is None:
         return number
     sign, whole, rest = ambiguous.group("sign", "whole", "rest")
     readings = f"{sign}{whole}{rest} or {sign}{whole}.{rest}"
-    raise InvalidInput(f"{number} is ambiguous: it can mean {readings}", field=field, hint=f"write {readings}")
+    raise InvalidInput(f"{number} is ambiguous: it can mean {readings}", field=field, hint=hint or f"write {readings}")
 
 
 def _invalid(number: str, kind: str, field: str) -> InvalidInput:

@@ -9,7 +9,7 @@ from typing import Any
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.epcis.check import check_document, check_envelope, check_event, declared_prefixes
 from chromatrace.epcis.document import NAMESPACE, PREFIX, event_digest
-from chromatrace.epcis.identifiers import Identifier, identifiers_of
+from chromatrace.epcis.identifiers import Identifier, check_product_link, event_epcs, identifiers_of
 from chromatrace.epcis.mapping import is_chain_event_id
 from chromatrace.epcis.query import microseconds
 from chromatrace.epcis.shape import MEMBER_NAMES
@@ -107,8 +107,17 @@ def _claim(event: Mapping[str, Any], pointer: str, now: int) -> Claim:
     if "errorDeclaration" in event:
         time = event["errorDeclaration"]["declarationTime"]
         _check_time(time, f"{pointer}/errorDeclaration/declarationTime", now)
+    _check_product_links(event, pointer)
     digest = event_digest(normalised(event))
     return Claim(pointer, event, digest, tuple(identifiers_of(event)), event_time)
+
+
+def _check_product_links(event: Mapping[str, Any], pointer: str) -> None:
+    try:
+        for epc in event_epcs(event):
+            check_product_link(epc)
+    except InvalidInput as error:
+        raise InvalidInput(error.message, field=pointer, hint=error.hint) from error
 
 
 def _check_time(time: str, pointer: str, now: int) -> int:

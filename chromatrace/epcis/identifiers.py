@@ -15,7 +15,8 @@ from chromatrace.identity.digital_link import DigitalLink
 _EPC_LISTS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
 _CLASS_LISTS = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
 
-_URN = re.compile(r"urn:epc:(?:id|class|idpat):([a-z]+):(.+)", re.ASCII)
+_URN = re.compile(r"urn:epc:(?:id|class|idpat):([a-z]+):(.+)", re.ASCII | re.IGNORECASE)
+_PRODUCT_LINK = re.compile(r"https?://[^?#]*/(?:01|gtin)/[0-9]{8,14}(?:[/?#].*)?", re.ASCII | re.IGNORECASE)
 _LOGISTIC_KEYS = frozenset({"00", "8003", "8004", "401", "402"})
 """SSCC, GRAI, GIAI, GINC, GSIN: they identify what carries products, not a product line."""
 _WHOLE_GTIN = re.compile(r"urn:epc:(?:idpat:(?:sgtin|lgtin)|class:lgtin):(\d{6,12})\.(\d{1,7})\.\*", re.ASCII)
@@ -102,7 +103,7 @@ def identify(epc: str) -> Identifier:
     urn = _URN.fullmatch(epc)
     try:
         if urn is not None:
-            return _identify_urn(urn[1], urn[2].split(".", 2)) or Identifier(epc)
+            return _identify_urn(urn[1].lower(), urn[2].split(".", 2)) or Identifier(epc)
         link = DigitalLink.parse(epc)
     except ChromaTraceError:
         return Identifier(epc)
@@ -110,6 +111,19 @@ def identify(epc: str) -> Identifier:
         return Identifier("/".join(f"{ai}/{quote(value, safe='')}" for ai, value in link.path))
     qualifiers = dict(link.path[1:])
     return _trade_item(link.gtin, qualifiers.get("10"), qualifiers.get("21"), qualifiers.get("235"))
+
+
+def check_product_link(epc: str) -> None:
+    """Reject a URI that names a product in the form of a Digital Link, but is not a valid one. Raises `InvalidInput`.
+
+    Readers would take it for the product, but its events would not be found by the product.
+    """
+    if _PRODUCT_LINK.fullmatch(epc) is not None and identify(epc).gtin is None:
+        raise InvalidInput(
+            f"{epc!r:.200} is not a valid GS1 Digital Link",
+            field="epc",
+            hint="write https://id.gs1.org/01/GTIN/10/LOT with a GTIN of 14 digits",
+        )
 
 
 def select(text: str, parameter: str) -> tuple[Selection, ...]:

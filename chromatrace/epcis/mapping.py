@@ -201,6 +201,8 @@ def _inspected(batch: _BatchEvent) -> Json:
         "chromatrace:inspector": args["inspector"],
     }
     if evidence is not None and evidence.key == batch.key:  # the digest of another batch's evidence is public too
+        if evidence.overrule is not None:
+            event["chromatrace:overrule"] = evidence.overrule
         event["sensorElementList"] = [_sensors(evidence, args["inspectedAt"])]
     return event
 

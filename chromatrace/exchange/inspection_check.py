@@ -141,6 +141,10 @@ def _evidence(proven: ProvenHistory, event: ProvenEvent) -> VerificationFinding:
     for measured in evidence.measurements:
         text = f"{measured.quantity} {measured.value:g} {measured.unit} ({measured.comparison} {measured.limit:g})"
         finding.parts.append(holds(f"{text}: passed") if measured.passed else warning(f"{text}: FAILED"))
+    if evidence.overrule is not None:
+        finding.parts.append(warning(f"a person overruled the verdict of the measurements: {evidence.overrule}"))
+    elif args["verdict"] == Verdict.PASS and not evidence.passed:
+        finding.parts.append(warning("the verdict is PASS, but a measurement failed; the evidence gives no reason"))
     if evidence.readings is not None:
         finding.parts.append(check_window(proven, evidence.readings))
     return finding

@@ -338,6 +338,19 @@ class Spool(Closing):
             raise InvalidInput(f"{channel!r} has no readings in the range {start} to {stop}", field="start")
         return earliest, latest
 
+    def leaf_range(self, channel: str, from_ns: int, to_ns: int) -> tuple[int, int] | None:
+        """Return the indexes of the first and last reading with a source time (Unix ns) from `from_ns` to `to_ns`.
+
+        Both times are included. None if there is no such reading.
+        """
+        with self._db.typed_errors(), self._lock:
+            begin = _first(self._channel_id(channel))
+            first, last = self._db.execute(
+                "SELECT min(id), max(id) FROM reading WHERE id >= ? AND id < ? AND source_time_ns BETWEEN ? AND ?",
+                (begin, begin + (1 << _POSITION_BITS), from_ns, to_ns),
+            ).fetchone()
+        return None if first is None else (first - begin, last - begin)
+
     def conflicts(self, channel: str) -> Iterator[tuple[Reading, SpooledReading]]:
         """Yield each rejected conflicting reading and the stored reading that it contradicts, in order of arrival."""
         with self._db.typed_errors(), self._lock:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chromatrace.documents.evidence import LimitComparison, Measurement
-from chromatrace.domain.errors import NotFound
+from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.plant.floor import ShopFloor
@@ -82,6 +82,11 @@ class Check:
     definition: str = ""
     criterion: str | None = None
 
+    @property
+    def text(self) -> str:
+        """The line as text, such as `optical modulation >= 40 %`."""
+        return f"{self.quantity} {self.comparison} {self.limit:g} {self.unit}".strip()
+
     def measured(self, value: float) -> Measurement:
         """Return the measurement of a value."""
         passed = self.comparison.holds(value, self.limit)
@@ -108,6 +113,52 @@ class CheckSheet:
     def sample_size(self, quantity: int) -> int:
         """Return the number of units to sample of a batch of `quantity`, at least one."""
         return max(1, -(-quantity // self.sample_one_per))
+
+    def check_measurements(self, measurements: Sequence[Measurement]) -> tuple[Check, ...]:
+        """Check measurements against the lines of the sheet and return the lines that are not measured.
+
+        Each measurement must have the quantity, unit, comparison and limit of a line. The lines of a range must have
+        the same value. On an ordered sheet, the measurements must be the first lines, in the order of the sheet.
+        Raises `InvalidInput` with a JSON pointer.
+        """
+        values: dict[str, float] = {}
+        missing = list(self.checks)
+        for index, measurement in enumerate(measurements):
+            pointer = f"/measurements/{index}"
+            check = self._line(measurement, pointer)
+            if check not in missing:
+                raise InvalidInput(f"{check.text} is measured twice", field=f"{pointer}/quantity")
+            if self.ordered and check != missing[0]:
+                raise InvalidInput(
+                    f"{check.quantity!r} is measured before {missing[0].quantity!r}; check sheet {self.id} is ordered",
+                    field=f"{pointer}/quantity",
+                    hint=f"order: {', '.join(dict.fromkeys(line.quantity for line in self.checks))}",
+                )
+            if values.setdefault(check.quantity, measurement.value) != measurement.value:
+                raise InvalidInput(
+                    f"{check.quantity!r} is {measurement.value:g} here and {values[check.quantity]:g} before",
+                    field=f"{pointer}/value",
+                    hint="the lines of a range have the same value",
+                )
+            missing.remove(check)
+        return tuple(missing)
+
+    def _line(self, measurement: Measurement, pointer: str) -> Check:
+        """Return the line that a measurement is about. Raises `InvalidInput` below `pointer`."""
+        lines = [check for check in self.checks if check.quantity == measurement.quantity]
+        if not lines:
+            raise InvalidInput(
+                f"check sheet {self.id} has no quantity {measurement.quantity!r}",
+                field=f"{pointer}/quantity",
+                hint=f"quantities: {', '.join(dict.fromkeys(check.quantity for check in self.checks))}",
+            )
+        expected = " and ".join(check.text for check in lines)
+        for name in ("unit", "comparison", "limit"):
+            value = getattr(measurement, name)
+            lines = [check for check in lines if getattr(check, name) == value]
+            if not lines:
+                raise InvalidInput(f"{name} is {value}; check sheet {self.id}: {expected}", field=f"{pointer}/{name}")
+        return lines[0]
 
     def tolerances(self) -> ToleranceSheet:
         """Return the sheet for a consensus round, which gives one state for all quantities.
@@ -161,6 +212,12 @@ class Plant:
             if tag.name == name:
                 return tag
         raise NotFound(f"{self.name} has no tag {name!r}", field="tag")
+
+    def check_sheet_of(self, gtin: Gtin, stage: str) -> CheckSheet | None:
+        """Return the check sheet of a product's stage; None if the plant does not make it or has no such sheet."""
+        if all(product.gtin != gtin for product in self.products):
+            return None
+        return next((sheet for sheet in self.check_sheets if sheet.stage == stage), None)
 
     def check_sheet(self, stage: str) -> CheckSheet:
         """Return the check sheet of a stage. Raises `NotFound`."""

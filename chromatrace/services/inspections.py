@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -15,8 +15,12 @@ from chromatrace.documents.content import InspectionEvidence
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.quality.findings import check_finding
+from chromatrace.services.evidence import check_evidence
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage import strict_json
+
+if TYPE_CHECKING:
+    from chromatrace.plant.records import CheckSheet
 
 SIGNED_SCHEMA = "chromatrace.signed-inspection/1"
 
@@ -28,15 +32,20 @@ def sign(
     sample_size: int,
     defects: int,
     *,
+    sheet: CheckSheet | None = None,
     valid_s: int = 86_400,
 ) -> tuple[Inspection, bytes]:
     """Store `evidence` and return the inspection that it describes, signed by the acting inspector.
 
+    sheet    check sheet of the product and stage; None if there is none
     valid_s  seconds in which the signature can be submitted
 
-    Raises `InvalidInput` if verdict, defects and measurements contradict one another.
+    Raises `InvalidInput` if verdict, defects and measurements contradict one another, and the errors of
+    `check_evidence`.
     """
-    check_finding(verdict is Verdict.PASS, defects, sample_size, measured_misfit=not evidence.passed)
+    passed = verdict is Verdict.PASS and evidence.overrule is None
+    check_finding(passed, defects, sample_size, measured_misfit=not evidence.passed)
+    check_evidence(workspace, evidence, verdict, sample_size, sheet)
     key = evidence.key
     state = workspace.reader.read(reads.batch(key.batch_id))
     revision = state.first_revision if evidence.stage is Stage.FIRST else state.final_revision
@@ -61,11 +70,12 @@ def sign(
     return inspection, sign_inspection(inspection, workspace.signer, workspace.chain_id, ledger)
 
 
-def signed_document(inspection: Inspection, signature: bytes) -> dict[str, Any]:
-    """Return the document of a signed result, to be submitted later."""
+def signed_document(inspection: Inspection, signature: bytes, overrule: str | None = None) -> dict[str, Any]:
+    """Return the document of a signed result, to be submitted later. `overrule` as in the evidence."""
     fields = zip(inspection.__slots__, inspection.as_struct(), strict=True)
     values = {name: int(value) if isinstance(value, int) else value for name, value in fields}
-    return {"schema": SIGNED_SCHEMA, "inspection": values, "signature": signature}
+    document = {"schema": SIGNED_SCHEMA, "inspection": values, "signature": signature}
+    return document if overrule is None else document | {"overrule": overrule}
 
 
 def read_signed(document: Any) -> tuple[Inspection, bytes]:
@@ -80,9 +90,8 @@ def read_signed(document: Any) -> tuple[Inspection, bytes]:
     fields["stage"], fields["verdict"] = Stage(fields["stage"]), Verdict(fields["verdict"])
     fields["nonce"] = int(fields["nonce"])
     defects = strict_json.whole(fields["defects"], "/inspection/defects")
-    check_finding(
-        fields["verdict"] is Verdict.PASS, defects, strict_json.whole(fields["sample_size"], "/inspection/sample_size")
-    )
+    passed = fields["verdict"] is Verdict.PASS and document.get("overrule") is None
+    check_finding(passed, defects, strict_json.whole(fields["sample_size"], "/inspection/sample_size"))
     try:
         signature = bytes.fromhex(str(document.get("signature")).removeprefix("0x"))
     except ValueError as error:

@@ -23,6 +23,7 @@ from chromatrace.ingest.tables.rows import Cells, Row, Rows, transposed
 from chromatrace.ingest.tables.times import TimeReader, looks_like_epoch, looks_like_time, looks_like_times, time_reader
 
 SAMPLE_ROWS = 1000
+_PREAMBLE_LINES = 3
 MISSING = frozenset(
     ("", "na", "n/a", "n.a.", "#n/a", "#na", "nan", "null", "none", "nil", "-", "--", "---", "?", "missing", "no data")
 )
@@ -199,6 +200,8 @@ def _delimiter(content: Sequence[Row], layout: Layout) -> str:
     if layout.delimiter != "auto":
         return DELIMITERS[layout.delimiter]
     lines = [row.text or "" for row in content[layout.skip_lines or 0 :] if not row.fault]
+    if len(lines) > _PREAMBLE_LINES:
+        lines = lines[len(lines) // 2 :]  # words in a preamble say nothing about the delimiter
     expected = len(layout.columns) if layout.columns is not None and layout.step is not None else None
     best, best_score = " ", (0.0, 0)
     for rank, delimiter in enumerate(("\t", ";", "|", ",", " ")):

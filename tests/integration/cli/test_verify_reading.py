@@ -38,9 +38,9 @@ def test_a_forged_spool_with_a_forged_index_is_detected(site, copied):
     spool.close()
     assert changed
     with Spool(copied / "spool.db") as spool:
-        forged = root(map(leaf_hash, spool.log_entries("line")))
+        forged, size = root(map(leaf_hash, spool.log_entries("line"))), spool.size("line")
     with sqlite3.connect(copied / "index.db") as index:
-        assert index.execute("UPDATE anchors SET root = ?", (forged,)).rowcount == 1
+        assert index.execute("UPDATE anchors SET root = ? WHERE size = ?", (forged, size)).rowcount == 1
     index.close()
     result = site("log", "verify", "--channel", "line", "--all", data=copied, status=1)
     assert "differ from those anchored in block" in result.stderr

@@ -155,6 +155,7 @@ def test_an_unrelated_organisation_makes_no_claim_about_a_registered_product(mem
         ),
         event(f"http://other.example/shop/01/{lot.gtin}/10/{lot.lot}?17=271231"),
         event(urn(lot)),
+        event(urn(lot).replace("urn:epc:class:lgtin", "URN:EPC:Class:LGTIN")),
         instance(unit),
         instance(urn(lot, "id:sgtin")),
         event(f"https://id.gs1.org/01/{lot.gtin}"),

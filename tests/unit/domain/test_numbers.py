@@ -64,3 +64,9 @@ def test_a_whole_number_has_no_fraction():
             parse_whole(text, "count")
     with pytest.raises(InvalidInput):
         parse_decimal("1e999", "length")
+
+
+def test_the_hint_for_an_ambiguous_whole_number_names_no_decimal_number():
+    with pytest.raises(InvalidInput, match="1,000 is ambiguous") as error:
+        parse_whole("1,000", "quantity")
+    assert (error.value.field, error.value.hint) == ("quantity", "write it without a comma")

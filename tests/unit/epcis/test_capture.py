@@ -214,6 +214,24 @@ def test_namespace_of_the_project_is_reserved(client, log_in, stored):
     assert stored()[0] == 0
 
 
+@pytest.mark.parametrize(
+    "epc",
+    [
+        "https://id.gs1.org/01/09529990000012/10/A/",
+        "https://id.gs1.org/01/09529990000012?10=A",
+        "http://shop.example/x/01/9529990000012/10/A",
+        "HTTPS://id.gs1.org/gtin/09529990000012/lot/A",
+    ],
+)
+def test_invalid_link_of_a_product_is_rejected(client, log_in, stored, epc):
+    """It would look like the product, but the rights and queries of the product would not apply."""
+    log_in(1)
+    answer = post(client, document(event(1), event(2, epcList=[epc])))
+    assert (answer.status_code, answer.json["field"]) == (400, "/epcisBody/eventList/1")
+    assert "not a valid GS1 Digital Link" in answer.json["message"]
+    assert stored()[0] == 0
+
+
 def test_implausible_time_is_rejected(client, log_in):
     log_in(1)
     for number, moment in enumerate(("1970-01-01T00:00:00Z", "1999-12-31T23:00:00-00:30", "2099-06-01T00:00:00Z")):

@@ -60,6 +60,7 @@ CSV = "time,a,b\n2026-01-01T00:00:00Z,1.5,2\n2026-01-01T00:00:01Z,2.5,3\n"
         "# written by a logger, version 3\n# second, comment, line\n" + CSV,
         "% time,a,b\n" + CSV.partition("\n")[2],
         "Logger 3000\nSerial number: 17\nOperator, shift\n" + CSV,
+        "two words\n" * 4 + CSV.replace(",", ";").replace("T", " "),
         CSV.replace(",", ";").replace(".5", ",5"),
         "time,a,b,\n2026-01-01T00:00:00Z,1.5,2,\n2026-01-01T00:00:01Z,2.5,3,\n",
         'time,a,b\n"2026-01-01T00:00:00Z","1.5","2"\n2026-01-01T00:00:01Z,2.5,3\n',
