@@ -52,9 +52,11 @@ def metric_value(metric: Any, datatype: int) -> ReadingValue:
         except OverflowError as error:
             raise ValueError(f"{value} ms is not a valid time") from error
     if datatype in _TEXTS and field == "string_value":
+        if not isinstance(value, str):  # protobuf returns bytes
+            raise ValueError("a text that is not UTF-8")
         if len(value) > MAX_VALUE_TEXT:
             raise ValueError(f"a text of {len(value)} characters; the maximum is {MAX_VALUE_TEXT}")
-        return str(value)
+        return value
     raise ValueError(f"data type {datatype} does not fit the field {field}")
 
 

@@ -86,6 +86,8 @@ class SparkplugNodes:
         source = "/".join((group, name, *device))
         try:
             message = Payload.FromString(payload)
+            if not all(isinstance(metric.name, str) for metric in message.metrics):  # protobuf returns bytes
+                raise DecodeError("a name is not UTF-8")
         except DecodeError:
             self._reject(source, "", f"{kind} is not a valid Sparkplug B payload")
             return []

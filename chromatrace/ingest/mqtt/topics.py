@@ -99,12 +99,12 @@ class JsonTopics:
         values = []
         for key, value in self._members(tags, message):
             try:
-                Reading(key.source, key.tag, time_ns, received_ns, 0.0, key.unit)
                 converted = _converted(value)
+                quality = BAD if converted is None else GOOD
+                Reading(key.source, key.tag, time_ns, received_ns, converted, key.unit, quality)
             except (ValueError, InvalidInput) as error:
                 self._reject(key.source, key.tag, str(error))
                 continue
-            quality = BAD if converted is None else GOOD
             values.append(ReceivedValue(key, time_ns, received_ns, converted, quality, replayed=False))
         return values
 
@@ -135,7 +135,9 @@ class JsonTopics:
         return parse_epoch(repr(time), self._time_unit, field=self._time_member)
 
     def _reject(self, source: str, tag: str, reason: str) -> None:
-        self._statistics.reject(RejectedTagValue(source, tag, reason))
+        # A name in JSON may have a lone surrogate, which no output can encode.
+        printable = tag.encode("utf-8", "backslashreplace").decode()
+        self._statistics.reject(RejectedTagValue(source, printable, reason))
 
 
 def _converted(value: Any) -> ReadingValue:

@@ -77,6 +77,8 @@ def test_times_are_texts_or_numbers_of_the_unit(time, unit):
         (b'{"timestamp": 1, "value": NaN}', "NaN"),
         (b'{"timestamp": 1, "value": 1e999}', "outside the range"),
         (b'{"timestamp": 1, "value": 1, "value": 2}', "twice"),
+        (b'{"timestamp": 1, "value": "\\ud800"}', "value"),
+        (b'{"timestamp": 1, "value": ' + b"9" * 5000 + b"}", ""),
         (b"23.5", "not a JSON object"),
         (b"\xff", "codec"),
         (b"[" * 100_000, ""),
@@ -90,3 +92,11 @@ def test_invalid_messages_are_rejected_with_their_reason(message, reason):
 
 def test_a_topic_without_a_mapping_is_rejected():
     assert receive("hall/press=press/force", {}, topic="other") == ([], ["the topic has no mapping"])
+
+
+def test_the_name_of_a_rejected_member_can_be_printed():
+    statistics = GatewayStatistics()
+    topics = JsonTopics(parse_mappings(["t=press/*"]), statistics, time_member="timestamp", time_unit="ms")
+    assert topics.receive("t", b'{"timestamp": 1, "\\ud800": 1}', TIME) == []
+    json.dumps(statistics.as_dict(), ensure_ascii=False).encode()
+    assert statistics.rejections[0].tag == "\\ud800"

@@ -237,3 +237,13 @@ def test_historical_values_are_replayed_and_a_changed_type_is_rejected(plant):
 def test_an_invalid_payload_is_counted_for_its_source(plant):
     assert plant.receive("DDATA", b"\xff\xff\xff", "press") == []
     assert plant.statistics.rejected_by_source == {"group/node/press": 1}
+
+
+def test_texts_that_are_not_utf_8_are_rejected(plant):
+    metrics = [metric("abcd", 5, datatype=12, string_value="wxyz"), metric("speed", 6, datatype=10, double_value=1.0)]
+    data = payload(2, *metrics)
+    assert plant.receive("DBIRTH", data.replace(b"wxyz", b"\xff\xfeyz"), "lathe") == [
+        ("group/node/lathe", "speed", 1.0, 0)
+    ]
+    assert plant.receive("DBIRTH", data.replace(b"abcd", b"\xff\xfecd"), "lathe") == []
+    assert plant.reasons == ["a text that is not UTF-8", "DBIRTH is not a valid Sparkplug B payload"]
