@@ -24,11 +24,12 @@ from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.faults import parse_fault
 from chromatrace.plant.records import Plant
 from chromatrace.plant.sources import Source
+from chromatrace.storage.files import deliver
 
 
 @click.group()
 def plant() -> None:
-    """Serve a simulated or recorded plant over OPC UA.
+    """Serve a simulated or recorded plant over OPC UA and Modbus TCP.
 
     \b
     Example: one run of the simulated sputtering line, 60 times faster than real time, with a leak
@@ -85,6 +86,10 @@ def list_(as_json: bool) -> None:
     "--history", type=WholeRange(min=1), default=100_000, show_default=True, help="Number of values kept per tag."
 )
 @click.option("--certificates", type=click.Path(path_type=Path), help="Folder of certificates; enables encryption.")
+@click.option(
+    "--modbus", "modbus_port", type=WholeRange(0, 65_535), help="Serve Modbus TCP as well, on this loopback port."
+)
+@click.option("--modbus-map", type=click.Path(path_type=Path), help="Write the register map to this file.")
 @click.option("--users", type=click.Path(path_type=Path), help="JSON file that maps user names to argon2id hashes.")
 def serve(
     plant_name: str,
@@ -103,11 +108,15 @@ def serve(
     history: int,
     certificates: Path | None,
     users: Path | None,
+    modbus_port: int | None,
+    modbus_map: Path | None,
 ) -> None:
     """Serve a simulated plant or a recorded table over OPC UA, until Ctrl-C.
 
-    When clients can connect, the command prints one line: a JSON object with the endpoint.
+    When clients can connect, the command prints one line: a JSON object with the endpoint. With --modbus, the same
+    values are input registers of unit 1, as float64; port 0 selects any free port.
     """
+    from chromatrace.plant.modbus import PlantRegisters
     from chromatrace.plant.recording import Recording, expand_columns
     from chromatrace.plant.security import Security
     from chromatrace.plant.server import serve as serve_source
@@ -130,6 +139,9 @@ def serve(
             faults=[parse_fault(fault) for fault in faults],
             sample_period_s=sample_period,
         )
+    registers = PlantRegisters(source)
+    if modbus_map is not None:
+        deliver(modbus_map, [registers.register_map().encode()])
     security = Security(certificates, users)
     serving = partial(
         serve_source,
@@ -139,6 +151,7 @@ def serve(
         wait_for_client=wait_for_client,
         history=history,
         security=security,
+        modbus=None if modbus_port is None else (registers, modbus_port),
         ready=_announce(source),
     )
     asyncio.run(_serve_until_signal(serving))
@@ -151,9 +164,10 @@ async def _serve_until_signal(serving: Callable[..., Awaitable[None]]) -> None:
     await serving(stop=stop)
 
 
-def _announce(source: Source) -> Callable[[str], None]:
-    def ready(url: str) -> None:
-        click.echo(json.dumps({"endpoint": url, "source": source.name, "tags": len(source.tags)}))
+def _announce(source: Source) -> Callable[[str, str | None], None]:
+    def ready(url: str, modbus: str | None) -> None:
+        facts = {"endpoint": url, "source": source.name, "tags": len(source.tags)}
+        click.echo(json.dumps(facts | ({"modbus": modbus} if modbus is not None else {})))
 
     return ready
 

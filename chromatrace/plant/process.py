@@ -18,8 +18,8 @@ class PlantProcess:
     """`with PlantProcess("--plant", "electrochromic", "--time-factor", "60") as plant:` serves until the block ends.
 
     The arguments are those of `chromatrace plant serve`. Without `--endpoint`, the server listens on a free port of
-    the loopback interface. `url` and `source` are set within the block. Raises `Unavailable` with the error output of
-    the process if it does not start within `timeout_s`.
+    the loopback interface. `url`, `source` and, with `--modbus`, `modbus` (HOST:PORT) are set within the block. Raises
+    `Unavailable` with the error output of the process if it does not start within `timeout_s`.
     """
 
     def __init__(self, *arguments: str, timeout_s: float = 180.0) -> None:
@@ -29,6 +29,7 @@ class PlantProcess:
         self._errors: IO[str] | None = None
         self.url = ""
         self.source = ""
+        self.modbus = ""
 
     @property
     def pid(self) -> int:
@@ -45,6 +46,7 @@ class PlantProcess:
             raise Unavailable(f"the plant server did not start: {errors[-1000:] or 'no error output'}", field="plant")
         announcement = json.loads(line)
         self.url, self.source = announcement["endpoint"], announcement["source"]
+        self.modbus = announcement.get("modbus", "")
         return self
 
     def __exit__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlparse
@@ -17,6 +17,7 @@ from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.plant.address_space import PlantNodes, build
 from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.history import ValueHistory
+from chromatrace.plant.modbus import PlantRegisters
 from chromatrace.plant.overflow import OverflowMarkingSubscriptions
 from chromatrace.plant.security import Security
 from chromatrace.plant.sources import Source, TagSample
@@ -34,7 +35,8 @@ async def serve(
     wait_for_client: bool = False,
     history: int = 100_000,
     security: Security | None = None,
-    ready: Callable[[str], None] | None = None,
+    modbus: tuple[PlantRegisters, int] | None = None,
+    ready: Callable[[str, str | None], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
     """Serve until `stop` is set. After the last step, values and history stay available.
@@ -43,16 +45,24 @@ async def serve(
     time_factor      simulated seconds per second; None: as fast as possible
     wait_for_client  write the first step after a client has subscribed
     history          number of values kept for each variable
-    ready            called with the URL once clients can connect
+    modbus           registers to serve over Modbus TCP as well, and the port
+    ready            called with the URL, and with the Modbus address or None, once clients can connect
 
     Raises `InsecureEndpointError`, `InvalidInput` (endpoint, time_factor), and `Unavailable` if the port is in use.
     """
     if time_factor is not None and not 0 < time_factor < float("inf"):
         raise InvalidInput(f"{time_factor} is not a finite number above 0", field="time_factor")
     stopping = stop or asyncio.Event()
-    async with running_server(source, endpoint, history=history, security=security) as (plant, url):
+    async with AsyncExitStack() as servers:
+        running = running_server(source, endpoint, history=history, security=security)
+        plant, url = await servers.enter_async_context(running)
+        modbus_address = None
+        if modbus is not None:
+            registers, port = modbus
+            modbus_address = await servers.enter_async_context(registers.serving(port))
+            plant.registers = registers
         if ready is not None:
-            ready(url)
+            ready(url, modbus_address)
         playing = asyncio.create_task(plant.play(source, time_factor, wait_for_client=wait_for_client))
         waiting = asyncio.create_task(stopping.wait())
         try:
@@ -74,6 +84,7 @@ class PlantServer:
         self._nodes = nodes
         self._history = history
         self._steps = 0
+        self.registers: PlantRegisters | None = None
         self._subscribed = asyncio.Event()
         server.subscribe_server_callback(CallbackType.ItemSubscriptionCreated, self._client_subscribed)
 
@@ -96,7 +107,9 @@ class PlantServer:
         _logger.info("%s: %d steps written, no more will come", source.name, self._steps)
 
     async def write(self, step: TagSample) -> None:
-        """Write one time step to the nodes and the history."""
+        """Write one time step to the nodes and the history, and to the Modbus registers."""
+        if self.registers is not None:
+            self.registers.write(step)
         time = _EPOCH + timedelta(microseconds=step.source_time_ns // 1000)
         for node_id, value, quality in zip(self._nodes.tags, step.values, step.qualities, strict=True):
             data = ua.DataValue(

@@ -18,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from chromatrace.domain.errors import NotAuthorised, Unavailable
+from chromatrace.domain.reading import Reading
 from chromatrace.ingest.errors import SpoolUnavailable
 from chromatrace.ingest.gateway.statistics import GatewayStatistics, RejectedTagValue, UnfilledGap
 from chromatrace.ingest.gateway.values import ReceivedValue
@@ -29,6 +30,7 @@ from chromatrace.ingest.spool import Spool
 
 _POLL_S = 0.2
 _SPOOL_RETRY_S = 1.0
+_RESUME_READINGS = 8_192
 _AUTHENTICATION_CODES = ("Bad user name or password", "Not authorized")
 _logger = logging.getLogger(__name__)
 
@@ -166,6 +168,7 @@ class MqttGateway:
     def __init__(self, settings: MqttSettings, spool: Spool) -> None:
         self.settings = settings
         self.statistics = GatewayStatistics()
+        self._spool = spool
         self._writer = SpoolWriter(spool, settings.channel, self.statistics)
         self._known: set[tuple[str, str]] = set()
         self._stop = threading.Event()
@@ -222,15 +225,28 @@ class MqttGateway:
         again = self.statistics.connects > 0
         self.statistics.connects += 1
         self.statistics.reconnects += again
+        connection.publish_online()
         if again and not self.settings.persistent:
             self._nodes.reconnected()
-        elif again and not connection.session_present:
-            reason = "the broker kept no session; messages may be missing"
-            self.statistics.add_gap(UnfilledGap(self.settings.url, "", 0, reason))
-        connection.publish_online()
+        elif again or (last := self._last_readings()):
+            self._resumed(connection, [] if again else last)
         self.statistics.connected = True
         _logger.log(logging.WARNING if self._logged_reason else logging.INFO, "%s: subscribed", self.settings.url)
         self._logged_reason = ""
+
+    def _last_readings(self) -> list[Reading]:
+        """Return the last readings of the channel, which an earlier run stored."""
+        size = self._spool.size(self.settings.channel)
+        return list(self._spool.entries(self.settings.channel, max(0, size - _RESUME_READINGS)))
+
+    def _resumed(self, connection: _Connection, last: list[Reading]) -> None:
+        """Report that messages may be missing, unless the broker or the nodes kept them."""
+        if not connection.session_present and self.settings.primary_host is None:
+            start_ns = last[-1].received_ns if last else 0
+            reason = "the broker kept no session; messages since the last connection may be missing"
+            self.statistics.add_gap(UnfilledGap(self.settings.url, "", start_ns, reason))
+        if not self.settings.persistent:
+            self._nodes.request_births(reading.source for reading in last)
 
     def _failed(self, reason: str) -> None:
         self.statistics.last_error = reason

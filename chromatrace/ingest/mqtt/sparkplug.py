@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +67,13 @@ class SparkplugNodes:
         self._nodes: dict[tuple[str, str], _Node] = {}
         self._left_out: set[str] = set()
 
+    def request_births(self, sources: Iterable[str]) -> None:
+        """Request the births of the nodes of these sources, from which an earlier run stored readings."""
+        for group, name in sorted(
+            {(group, rest[0]) for group, *rest in (source.split("/") for source in sources) if rest}
+        ):
+            self._ask(group, name, self._nodes.setdefault((group, name), _Node()))
+
     def reconnected(self) -> None:
         """Report that the connection was lost: messages may be missing. Each node must send its births again."""
         for (group, name), node in self._nodes.items():
@@ -101,9 +108,8 @@ class SparkplugNodes:
         if kind in ("NBIRTH", "DBIRTH"):
             self._birth(source, node, message)
         elif kind == "DDEATH":
-            time_ns = _time_ns(message.timestamp) or received_ns
             node.forget_aliases(source)
-            return _stale(node.tags.pop(source, {}), time_ns, received_ns)
+            return _stale(node.tags.pop(source, {}), received_ns)
         elif source not in node.tags:
             self._reject(source, "", f"{kind} with {len(message.metrics)} values before the birth of the device")
             self._ask(group, name, node)
@@ -146,8 +152,10 @@ class SparkplugNodes:
             except InvalidInput as error:
                 reason = f"{error.field}: {error.message}"
         if reason is not None:
-            self._left_out.add(f"{source}/{metric.name}: {reason}")
-            self._statistics.left_out = sorted(self._left_out)
+            listed = f"{source}/{metric.name}: {reason}"
+            if listed not in self._left_out:
+                self._left_out.add(listed)
+                self._statistics.left_out.append(listed)
             return None
         return TagKey(source, metric.name, unit)
 
@@ -184,7 +192,7 @@ class SparkplugNodes:
         if node.born and None not in (bd_seq, node.bd_seq) and bd_seq != node.bd_seq:
             self._reject(source, "", f"death of an earlier session: bdSeq {bd_seq}, the current one is {node.bd_seq}")
             return []
-        values = [value for tags in node.tags.values() for value in _stale(tags, received_ns, received_ns)]
+        values = [value for tags in node.tags.values() for value in _stale(tags, received_ns)]
         node.born, node.tags, node.aliases = False, {}, {}
         return values
 
@@ -225,10 +233,13 @@ def _time_ns(time_ms: int) -> int | None:
     return time_ms * 10**6 if 0 < time_ms <= _MAX_TIME_MS else None
 
 
-def _stale(tags: dict[str, _Tag], time_ns: int, received_ns: int) -> list[ReceivedValue]:
-    """Return a bad reading without a value for each tag: a dead node or device is visible in the log."""
+def _stale(tags: dict[str, _Tag], received_ns: int) -> list[ReceivedValue]:
+    """Return a bad reading without a value for each tag: a dead node or device is visible in the log.
+
+    The time is that of the receipt. A time in milliseconds could be that of the last value, which would be a conflict.
+    """
     return [
-        ReceivedValue(tag.key, time_ns, received_ns, None, BAD_NO_COMMUNICATION, replayed=False)
+        ReceivedValue(tag.key, received_ns, received_ns, None, BAD_NO_COMMUNICATION, replayed=False)
         for tag in tags.values()
         if tag.key is not None
     ]

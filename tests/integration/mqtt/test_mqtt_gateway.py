@@ -175,6 +175,44 @@ def test_a_gateway_that_starts_later_requests_the_births(broker, spool):
     ]
 
 
+def test_a_gateway_that_starts_again_reports_the_gap_and_requests_the_births(broker, spool):
+    with client_of(broker) as client:
+        node = EdgeNode(client)
+        with running(settings_of(broker), spool) as gateway:
+            node.birth()
+            wait_for(lambda: gateway.statistics.stored == 1)
+        node.data(1, 1.0)
+        publish(client, "other", b"")  # the broker has the data
+        with running(settings_of(broker), spool) as gateway:
+            wait_for(lambda: gateway.statistics.duplicates == 1)  # the value of the second birth
+            node.data(2, 2.0)
+            wait_for(lambda: gateway.statistics.stored == 1)
+    assert gateway.statistics.rejected == 0
+    assert [gap.reason.partition(";")[0] for gap in gateway.statistics.gaps] == ["the broker kept no session"]
+    assert stored(spool) == [("hall/node/press", "force", at, float(at)) for at in (0, 2)]
+
+
+def test_a_lost_session_of_json_topics_is_a_gap(broker, spool):
+    mapping = "t=press/force"
+    with running(settings_of(broker, mapping), spool) as gateway, client_of(broker) as client:
+        publish(client, "t", json.dumps({"timestamp": MS, "value": 1}))
+        wait_for(lambda: gateway.statistics.stored == 1)
+    with running(settings_of(broker, mapping), spool) as gateway:
+        assert gateway.statistics.gaps_unfilled == 0
+    with running(settings_of(broker, mapping, client_id="another"), spool) as gateway:
+        assert gateway.statistics.gaps_unfilled == 1
+
+
+def test_topics_of_an_earlier_mapping_are_not_subscribed_any_more(broker, spool):
+    with running(settings_of(broker, "old=press/force"), spool):
+        pass
+    with running(settings_of(broker, "new=press/force"), spool) as gateway, client_of(broker) as client:
+        publish(client, "old", b"{}")
+        wait_for(lambda: gateway.statistics.rejected == 1)
+        wait_for(lambda: publish(client, "new", json.dumps({"timestamp": MS, "value": 1})) or gateway.statistics.stored)
+    assert gateway.statistics.rejections[0].reason == "the topic has no mapping"
+
+
 def test_a_broker_restart_is_a_gap_and_the_gateway_reconnects(broker, spool):
     with running(settings_of(broker), spool) as gateway:
         with client_of(broker) as client:
@@ -182,7 +220,7 @@ def test_a_broker_restart_is_a_gap_and_the_gateway_reconnects(broker, spool):
             wait_for(lambda: gateway.statistics.stored == 1)
         broker.stop()
         wait_for(lambda: not gateway.statistics.connected)
-        broker.start()
+        assert broker.start()
         wait_for(lambda: gateway.statistics.reconnects == 1 and gateway.statistics.connected)
         with client_of(broker) as client:
             node = EdgeNode(client)

@@ -201,8 +201,8 @@ def test_arrays_data_sets_and_transient_metrics_are_left_out_once():
     assert plant.receive("NDATA", payload(1, metric(None, 1, bytes_value=b"\1"))) == []
     assert [text.partition(":")[0] for text in plant.statistics.left_out] == [
         "group/node/profile",
-        "group/node/pulse",
         "group/node/table",
+        "group/node/pulse",
         "group/node/" + "x" * 121,
     ]
     assert plant.statistics.rejected == 0
