@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any
 
 import rfc8785
@@ -26,7 +27,7 @@ MAX_BYTES = 8 * 1024 * 1024
 def document_of(events: Iterable[Mapping[str, Any]], created_at: str) -> dict[str, Any]:
     """Return a document with `events`; `created_at` is an RFC 3339 time."""
     return {
-        "@context": list(EXTENDED_CONTEXT),
+        "@context": deepcopy(EXTENDED_CONTEXT),
         "type": "EPCISDocument",
         "schemaVersion": "2.0",
         "creationDate": created_at,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _LOCK = ".lock"
 """File in the folder of a vault that serialises its replacements."""
-_PART = 16 * 1024 * 1024
+_PART = 8 * 1024 * 1024
 """Part size of S3 uploads in bytes, held in memory; an object has at most 10,000 parts."""
 _MAX_SMALL = 4 * 1024 * 1024
 """Maximum size in bytes of a blob that `read` returns."""

@@ -54,7 +54,7 @@ _OF_PART = _OF_ADDRESS | {4}
 _RESUME_WINDOW = 8_192
 _RESUME_LIMIT = 400_000
 _SPOOL_RETRY_S = 1.0
-_MAX_WAIT_S = 0.2
+_STORE_AFTER_NS = 500_000_000
 _logger = logging.getLogger(__name__)
 
 
@@ -216,11 +216,12 @@ class ModbusGateway:
             heapq.heappush(self._polls, _Poll(due_ns, block.address, block))
 
     def _until_next_s(self) -> float:
-        """Return the time until the next poll, with an upper limit for blocks of paused devices."""
-        if not self._polls:
-            return 0.0
-        remaining_s = (self._polls[0].due_ns - time.monotonic_ns()) / 1e9
-        return remaining_s if remaining_s > 0 else min(_MAX_WAIT_S, self.settings.backoff_s[0])
+        """Return the time until the next poll of a device that is not paused."""
+        starts_ns = (
+            max(poll.due_ns, pause.until_ns) if (pause := self._pauses.get(poll.block.unit_id)) else poll.due_ns
+            for poll in self._polls
+        )
+        return max(0.0, (min(starts_ns, default=0) - time.monotonic_ns()) / 1e9)
 
     def _poll_due(self) -> None:
         """Read each block that is due once, and store the readings. Raises ConnectionError."""
@@ -228,6 +229,7 @@ class ModbusGateway:
         now_ns = time.monotonic_ns()
         while self._polls and self._polls[0].due_ns <= now_ns:
             due.append(heapq.heappop(self._polls))
+        due.reverse()
         readings: list[Reading] = []
         silent: set[int] = set()
         try:
@@ -241,6 +243,10 @@ class ModbusGateway:
                 blocks = self._read(poll.block, silent, readings)
                 due.pop()
                 self._reschedule(poll, blocks, started_ns)
+                if time.monotonic_ns() - now_ns > _STORE_AFTER_NS:
+                    # Silent devices make the round long. The readings of the others do not wait for its end.
+                    self._store(readings)
+                    readings.clear()
         finally:
             for poll in due:
                 heapq.heappush(self._polls, poll)

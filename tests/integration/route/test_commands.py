@@ -226,7 +226,7 @@ def test_a_station_requires_an_organisation(run, workspace_settings):
     with Workspace(replace(workspace_settings, dev_account=9)) as workspace:
         result = CliRunner().invoke(station, ["register", "a"], obj=workspace)
     assert isinstance(result.exception, NotAuthorised)
-    assert result.exception.field == "signer"
+    assert result.exception.field == "operator"
 
 
 def test_errors_name_the_field(run):
