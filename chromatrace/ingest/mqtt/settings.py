@@ -114,7 +114,7 @@ class MqttSettings:
 
     @property
     def persistent(self) -> bool:
-        """Whether the broker keeps the session. Sparkplug requires a clean session (3.0.0, section 5.2)."""
+        """Whether the broker keeps the session. Sparkplug requires a clean session (specification 3.0.0)."""
         return bool(self.json_tags)
 
     @property
