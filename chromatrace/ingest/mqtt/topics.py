@@ -14,6 +14,7 @@ from chromatrace.domain.reading import BAD, GOOD, MAX_VALUE_TEXT, Reading, Readi
 from chromatrace.ingest.gateway.statistics import GatewayStatistics, RejectedTagValue
 from chromatrace.ingest.gateway.values import ReceivedValue, TagKey
 from chromatrace.ingest.times import parse_epoch, parse_time
+from chromatrace.storage.strict_json import require_shallow
 
 _MAPPING = re.compile(
     r"(?P<topic>[^#+\0]+?)(?P<pointer>#[^=]*)?=(?P<source>[^/\[]+)/(?P<tag>[^\[]+)(\[(?P<unit>.*)\])?"
@@ -89,6 +90,7 @@ class JsonTopics:
             return []
         source = tags[0].key.source
         try:
+            require_shallow(payload)
             message = json.loads(payload, parse_constant=_reject_constant, object_pairs_hook=_object)
             if not isinstance(message, dict):
                 raise ValueError("not a JSON object")

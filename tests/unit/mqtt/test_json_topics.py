@@ -81,7 +81,7 @@ def test_times_are_texts_or_numbers_of_the_unit(time, unit):
         (b'{"timestamp": 1, "value": ' + b"9" * 5000 + b"}", ""),
         (b"23.5", "not a JSON object"),
         (b"\xff", "codec"),
-        (b"[" * 100_000, ""),
+        (b"[" * 100_000, "nested more than 1,024 deep"),
     ],
 )
 def test_invalid_messages_are_rejected_with_their_reason(message, reason):
