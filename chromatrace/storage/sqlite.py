@@ -66,7 +66,7 @@ def open_file(
     timeout_s  how long a statement waits for another process's lock
     """
     with _typed_errors(path, errors):
-        if path is not None:
+        if path is not None and str(path) != ":memory:":
             # If it cannot be opened or created, SQLite gives the reason.
             with suppress(OSError):
                 private_database(Path(path))
