@@ -18,6 +18,8 @@ from chromatrace.identity.digital_link import DigitalLink
 from chromatrace.storage.strict_json import time as checked_time
 
 MAX_PAGE = 1_000
+LARGEST_PAGE = 800
+"""Events on a page if more are asked for: a page of inspections then needs less than 200 ms."""
 MAX_LIST = 8_000
 """Characters of a list parameter."""
 MAX_ITEMS = 500
@@ -216,7 +218,7 @@ def _time(arguments: Mapping[str, str], name: str) -> int | None:
 def _per_page(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= MAX_PAGE:
         raise InvalidInput(f"expected a number from 1 to {MAX_PAGE}, got {text!r:.20}", field="perPage")
-    return int(text)
+    return min(int(text), LARGEST_PAGE)
 
 
 def _token(position: EventPosition) -> str:
