@@ -277,6 +277,7 @@ def test_recall_on_phone(shop, portal, page, request):
     page.check("[name=confirmed]")
     page.click("text=Recall 2 batches >> nth=-1")
     page.wait_for_selector("text=The recall is complete.")
+    page.wait_for_load_state()  # the text is there before the style sheet
     assert page.locator("text=2 of 2 batches recalled.").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert shop.recalled(lot, f"{lot}B") == [True, True]
