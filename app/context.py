@@ -36,6 +36,7 @@ from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
 from chromatrace.index import Index, Snapshot
 from chromatrace.index.views import BatchView, Reader
+from chromatrace.services.orders.desk import OrderDesk
 from chromatrace.services.rights import Rights
 from chromatrace.services.search import Relation
 
@@ -56,12 +57,15 @@ class Portal:
     limiter: Limiter
     recorder: CaptureRecorder | None
     kinds: tuple[RecordKind, ...]
+    orders: OrderDesk | None
 
     def close(self) -> None:
         """Close all connections."""
         self.database.close()
         self.index.close()
         self.chain.close()
+        if self.orders is not None:
+            self.orders.close()
 
 
 def current_portal() -> Portal:

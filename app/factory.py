@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask
@@ -33,6 +33,7 @@ from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.domain.rights import Role
 from chromatrace.index import Index
 from chromatrace.records.catalogue import Catalogue
+from chromatrace.services.orders.desk import OrderDesk
 
 
 def create_app(
@@ -40,12 +41,14 @@ def create_app(
     readings: ReadingsSource | None = None,
     signer: Key | None = None,
     kinds: Iterable[RecordKind] = (),
+    orders: Callable[[Index], OrderDesk] | None = None,
 ) -> Flask:
     """Build one worker of the portal, a WSGI application. Several workers may share the same databases.
 
     readings  the store to plot reading windows from (`Spool`); without it pages have no plots
     signer    the key that records captured EPCIS documents; required by `capture_department`
     kinds     the record kinds of the plant's departments; without them no records are served
+    orders    opens the orders of the plant with an index; without it no orders are served
     Raises `InsecureConfigurationError` in production, and `NotFound` without a manifest. Does not contact the chain.
     """
     if config.capture_department is not None and signer is None:
@@ -88,6 +91,7 @@ def create_app(
         limiter=limiter,
         recorder=recorder,
         kinds=Catalogue(kinds).kinds,
+        orders=orders(index) if orders is not None else None,
     )
     app.teardown_appcontext(close_snapshot)
     BodyLimits(app)  # before CSRF protection, which reads forms

@@ -37,6 +37,7 @@ COMMANDS = {
         "batch": "Register, trace, release, recall and prove batches.",
         "route": "Design routes; sign and prove that a product followed one.",
         "inspection": "Record inspections by one inspector or by consensus.",
+        "order": "Import orders of an ERP or MES; export progress and quality.",
         "custody": "Offer, accept and reject batches.",
         "record": "Add, share and list the records of departments.",
         "qr": "Create and read QR codes and label sheets.",
@@ -51,8 +52,7 @@ COMMANDS = {
 OPTIONS = [
     ("--data DIR", "Data folder. Default: .chromatrace."),
     ("--config FILE", "Settings file. Default: chromatrace.toml in the data folder."),
-    ("--version", "Show the version."),
-    ("-h, --help", "Show this help; also available for every command."),
+    ("-h, --help", "Show this help, also of each command; --version shows the version."),
 ]
 """The options that `--help` shows; every setting is also an option."""
 

@@ -10,6 +10,7 @@ from chromatrace.documents.evidence import LimitComparison
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.plant.devices import check_device
+from chromatrace.plant.erp import read_erp
 from chromatrace.plant.errors import PlantError
 from chromatrace.plant.models import check_model
 from chromatrace.plant.record_kinds import check_record_kinds, read_record_kind
@@ -53,11 +54,11 @@ def load_plant(path: Path) -> Plant:
         raise PlantError(f"{path} cannot be read: {error.strerror}", field="plant") from error
     except UnicodeDecodeError as error:
         raise PlantError(f"{path} is not UTF-8 text", field="plant") from error
-    return parse_plant(text)
+    return parse_plant(text, path.parent)
 
 
-def parse_plant(text: str) -> Plant:
-    """Parse and validate the text of a configuration file. Raises `PlantError`."""
+def parse_plant(text: str, folder: Path = Path()) -> Plant:
+    """Parse and validate the text of a configuration file. Its paths are relative to `folder`. Raises `PlantError`."""
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -70,6 +71,7 @@ def parse_plant(text: str) -> Plant:
     departments = {station.id: station.department or station.name for station in stations}
     tags = tuple(_tag(table, known) for table in top.tables("tags"))
     _unique("tags", "name", (tag.name for tag in tags))
+    products = tuple(_product(table, known) for table in top.tables("products", required=True))
     plant = Plant(
         name=top.text("name", maximum=100),
         title=top.text("title"),
@@ -79,11 +81,12 @@ def parse_plant(text: str) -> Plant:
         device=_model(top.table("device")) if "device" in content else None,
         stations=stations,
         tags=tags,
-        products=tuple(_product(table, known) for table in top.tables("products", required=True)),
+        products=products,
         materials=tuple(_material(table, known) for table in top.tables("materials")),
         check_sheets=tuple(_check_sheet(table, known) for table in top.tables("check_sheets")),
         record_kinds=tuple(read_record_kind(table, departments) for table in top.tables("record_kinds")),
         shop_floor=read_shop_floor(top.table("shop_floor"), stations) if "shop_floor" in content else None,
+        erp=read_erp(top.table("erp", {}), [product.gtin for product in products], folder),
     )
     _unique("check_sheets", "id", (sheet.id for sheet in plant.check_sheets))
     _unique("products", "gtin", (str(product.gtin) for product in plant.products))

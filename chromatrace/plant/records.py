@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chromatrace.documents.evidence import LimitComparison, Measurement
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
+from chromatrace.plant.erp import Erp
 from chromatrace.plant.floor import ShopFloor
 from chromatrace.quality.check_sheet import ToleranceSheet
 
@@ -183,6 +184,7 @@ class Plant:
 
     device      model of the products' properties, for simulated inspections
     shop_floor  workcells and belts, if the plant describes them for simulation
+    erp         how an ERP or MES sends orders, and where webhooks go
     """
 
     name: str
@@ -198,6 +200,7 @@ class Plant:
     check_sheets: tuple[CheckSheet, ...]
     record_kinds: tuple[RecordKind, ...]
     shop_floor: ShopFloor | None = None
+    erp: Erp = field(default_factory=Erp)
 
     def station(self, station_id: str) -> Station:
         """Return a station by id. Raises `NotFound`."""

@@ -157,7 +157,7 @@ class Members:
         """Return the number of organisations on the chain."""
         return self.chain(REGISTRAR).read(reads.organisation_count())
 
-    def portal(self, kinds=(), **settings):
+    def portal(self, kinds=(), orders=None, **settings):
         """Return a portal without rate limits and without checks of form tokens."""
         unlimited = dict.fromkeys(("page_limit", "api_limit", "login_limit", "scan_limit"), "100000 per minute")
         app = create_app(
@@ -170,6 +170,7 @@ class Members:
                 **(unlimited | settings),
             ),
             kinds=kinds,
+            orders=orders,
         )
         app.config["WTF_CSRF_ENABLED"] = False
         return app
