@@ -49,10 +49,10 @@ def prepare(workspace: Workspace, config: PortalSettings) -> Start:
     """Check the configuration, bring the index up to date, and return a function that starts a worker."""
     config.require_proxy()
     signer = workspace.signer if config.capture_department else None
-    kinds = plant_of(workspace.settings.plant).record_kinds
+    plant = plant_of(workspace.settings.plant)
 
     def create(own: Workspace) -> Flask:
-        return create_app(config, own.spool, signer, kinds, partial(open_desk, own))
+        return create_app(config, own.spool, signer, plant, partial(open_desk, own))
 
     create(workspace).extensions["portal"].close()
     _ = workspace.index

@@ -269,8 +269,8 @@ class Settings:
     )
     database_url: str | None = setting(
         None,
-        "SQL database of the index, and of orders (SQLAlchemy URL).",
-        default_text="SQLite files in the data folder",
+        "SQL database of the index, the twin and orders (SQLAlchemy URL).",
+        default_text="SQLite in the data folder",
         metavar="URL",
     )
     vault: str | None = setting(
@@ -329,6 +329,11 @@ class Settings:
     def index_url(self) -> str:
         """SQLAlchemy URL of the index."""
         return self.database_url or f"sqlite:///{self.data / 'index.db'}"
+
+    @property
+    def twin_url(self) -> str:
+        """SQLAlchemy URL of the twin's tables."""
+        return self.database_url or f"sqlite:///{self.data / 'twin.db'}"
 
     @property
     def operations_url(self) -> str:

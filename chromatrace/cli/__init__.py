@@ -28,7 +28,7 @@ COMMANDS = {
         "settings": "Show every setting and where its value comes from.",
     },
     "Production line": {
-        "plant": "Serve a simulated or recorded plant over OPC UA and Modbus TCP.",
+        "plant": "Serve a simulated or recorded plant over OPC UA, Modbus TCP and Sparkplug.",
         "ingest": "Store readings from machines and files in the spool.",
         "instrument": "Read result files of laboratory instruments.",
         "log": "Anchor the logs of readings on the chain and verify readings.",
@@ -52,7 +52,6 @@ COMMANDS = {
 OPTIONS = [
     ("--data DIR", "Data folder. Default: .chromatrace."),
     ("--config FILE", "Settings file. Default: chromatrace.toml in the data folder."),
-    ("-h, --help", "Show this help, also of each command; --version shows the version."),
 ]
 """The options that `--help` shows; every setting is also an option."""
 

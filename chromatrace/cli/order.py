@@ -56,6 +56,7 @@ def import_(workspace: Workspace, path: Path, format_: str | None, dry_run: bool
     """
     from chromatrace.orders.errors import OrdersRejectedError
     from chromatrace.orders.importing import OrderFormat, import_orders
+    from chromatrace.plant.erp import ERP
     from chromatrace.services.orders.desk import open_store
     from chromatrace.services.records import plant_of
 
@@ -64,7 +65,9 @@ def import_(workspace: Workspace, path: Path, format_: str | None, dry_run: bool
     products = [product.gtin for product in plant.products]
     with open_store(workspace, plant) as store:
         try:
-            report = import_orders(store, path.read_bytes(), kind, plant.erp, products, path.name, dry_run=dry_run)
+            report = import_orders(
+                store, path.read_bytes(), kind, plant.section(ERP), products, path.name, dry_run=dry_run
+            )
         except OrdersRejectedError as error:
             if not as_json:
                 for item in error.errors[:_MAX_SHOWN]:

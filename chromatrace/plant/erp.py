@@ -1,21 +1,22 @@
-"""Read `[erp]` of a plant configuration: how an ERP or MES names products and columns, and where webhooks go."""
+"""The section `[erp]` of a plant file: how an ERP or MES names products and columns, and where webhooks go."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Gtin
-from chromatrace.plant.errors import PlantError
-from chromatrace.plant.table import TomlTable
+from chromatrace.plant.names import Names, Section
+from chromatrace.storage.toml import TomlTable
 
 EVENTS = ("order.progress", "order.quality", "order.genealogy")
 """Types of webhook messages."""
 _COLUMNS = ("order", "material", "quantity", "start", "finish", "status", "lot")
+_UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,82 +51,108 @@ class Erp:
     delimiter: str = ","
     date_format: str | None = None
     decimal: str | None = None
-    time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    time_zone: ZoneInfo = _UTC
     webhooks: tuple[WebhookTarget, ...] = ()
     organisation: int | None = None
 
 
-def read_erp(table: TomlTable, gtins: Collection[Gtin], folder: Path) -> Erp:
-    """Read the section. `gtins` are the plant's products; paths are relative to `folder`. Raises `PlantError`."""
-    materials = _materials(table, gtins, folder)
-    columns_table = table.table("columns", {})
-    columns = {name: columns_table.text(name, maximum=120) for name in _COLUMNS if name in columns_table.rest()}
-    columns_table.finish()
-    delimiter = table.text("delimiter", ",", maximum=1)
-    decimal = table.choice("decimal", (".", ","), "") or None if "decimal" in table.rest() else None
-    zone = table.text("time_zone", "UTC")
+def read_erp(top: TomlTable, names: Names) -> Erp:
+    """Read the section from a plant file."""
+    return read_section(top.table("erp", {}), names["products"], names.folder) if "erp" in top else Erp()
+
+
+def read_section(table: TomlTable, gtins: Collection[str], folder: Path) -> Erp:
+    """Read the section. `gtins` are the plant's products; paths are relative to `folder`."""
+    columns = table.table("columns", {})
+    erp = table.build(
+        Erp,
+        materials=_materials(table, gtins, folder),
+        columns={name: columns.text(name, maximum=120) for name in _COLUMNS if name in columns},
+        delimiter=table.text("delimiter", ",", maximum=1),
+        date_format=table.optional_text("date_format", maximum=40),
+        decimal=table.choice("decimal", (".", ",")) if "decimal" in table else None,
+        time_zone=_time_zone(table),
+        webhooks=table.parts(_webhook(item, folder) for item in table.tables("webhooks")),
+        organisation=table.integer("organisation", at_least=1) if "organisation" in table else None,
+    )
+    columns.finish()
+    for position, target in enumerate(erp.webhooks if erp else ()):
+        if erp and target.id in [other.id for other in erp.webhooks[:position]]:
+            table.mistake(f"webhooks[{position}].id", f"duplicate id {target.id!r}")
+    return erp or Erp()
+
+
+def _time_zone(table: TomlTable) -> ZoneInfo:
+    name = table.text("time_zone", "UTC")
     try:
-        time_zone = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise PlantError(f"{zone!r} is not an IANA time zone", field=table.path("time_zone")) from error
-    webhooks = tuple(_webhook(item, folder) for item in table.tables("webhooks"))
-    for position, target in enumerate(webhooks):
-        if target.id in [other.id for other in webhooks[:position]]:
-            raise PlantError(f"duplicate id {target.id!r}", field=table.path(f"webhooks[{position}].id"))
-    date_format = table.text("date_format", "", maximum=40) or None
-    organisation = table.integer("organisation", at_least=1) if "organisation" in table.rest() else None
-    table.finish()
-    return Erp(materials, columns, delimiter, date_format, decimal, time_zone, webhooks, organisation)
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        table.mistake("time_zone", f"{name!r} is not an IANA time zone", "for example Europe/Berlin or UTC")
+        return _UTC
 
 
-def _materials(table: TomlTable, gtins: Collection[Gtin], folder: Path) -> dict[str, Gtin]:
-    inline = table.table("materials", {})
-    texts = {number: (inline.text(number), inline.path(number)) for number in list(inline.rest())}
-    if "materials_file" in table.rest():
-        path, where = folder / table.text("materials_file"), table.path("materials_file")
-        for number, text, line in _materials_file(path, where):
-            if number in texts:
-                raise PlantError(f"material {number!r} is mapped twice", field=f"{where}, line {line} of {path.name}")
-            texts[number] = (text, f"{where}, line {line} of {path.name}")
-    materials = {}
-    for number, (text, where) in texts.items():
-        try:
-            materials[number] = Gtin(text)
-        except InvalidInput as error:
-            raise PlantError(error.message, field=where, hint=error.hint) from error
-        if materials[number] not in gtins:
-            raise PlantError(f"the plant has no product {text}", field=where, hint="add it to [[products]]")
+def _materials(table: TomlTable, gtins: Collection[str], folder: Path) -> dict[str, Gtin]:
+    inline, materials = table.table("materials", {}), dict[str, Gtin]()
+    for number in inline.fields():
+        gtin = _product(inline, number, inline.text(number), "", gtins)
+        if gtin is not None:
+            materials[number] = gtin
+    inline.finish()
+    if "materials_file" in table:
+        path = table.file("materials_file", folder / table.text("materials_file"))
+        for number, text, line in _materials_file(table, path):
+            at = f"{path.name}, line {line}: "
+            if number in materials:
+                table.mistake("materials_file", f"{at}material {number!r} is mapped twice")
+            gtin = _product(table, "materials_file", text, at, gtins)
+            if gtin is not None:
+                materials[number] = gtin
     return materials
 
 
-def _materials_file(path: Path, where: str) -> list[tuple[str, str, int]]:
-    """Return the rows of a mapping table with the columns material and gtin."""
+def _product(table: TomlTable, key: str, text: str, at: str, gtins: Collection[str]) -> Gtin | None:
+    try:
+        gtin = Gtin(text)
+    except InvalidInput as error:
+        table.mistake(key, at + error.message, error.hint)
+        return None
+    if text not in gtins:
+        table.mistake(key, f"{at}the plant has no product {text}", "add it to [[products]]")
+    return gtin
+
+
+def _materials_file(table: TomlTable, path: Path) -> Iterator[tuple[str, str, int]]:
+    """Yield the rows of a mapping table with the columns material and gtin."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             if not {"material", "gtin"} <= set(reader.fieldnames or ()):
-                raise PlantError(f"{path} needs the columns material and gtin", field=where)
-            return [(row["material"] or "", row["gtin"] or "", reader.line_num) for row in reader]
+                table.mistake("materials_file", f"{path} needs the columns material and gtin")
+                return
+            for row in reader:
+                yield row["material"] or "", row["gtin"] or "", reader.line_num
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PlantError(f"{path} cannot be read: {error}", field=where) from error
+        table.mistake("materials_file", f"{path} cannot be read: {error}")
 
 
-def _webhook(table: TomlTable, folder: Path) -> WebhookTarget:
-    target = WebhookTarget(
-        table.text("id", maximum=60),
-        table.text("url", maximum=500),
-        folder / table.text("secret_file"),
-        table.texts("events", EVENTS),
-        table.boolean("allow_private", False),
-    )
-    for name in target.events:
+def _webhook(table: TomlTable, folder: Path) -> WebhookTarget | None:
+    url, allow_private = table.text("url"), table.boolean("allow_private", False)
+    if url and not url.startswith(("https://", "http://")):
+        table.mistake("url", f"{url!r:.80} is not an http or https URL")
+    elif url.startswith("http://") and not allow_private:
+        table.mistake("url", "expected https", "http is only allowed with allow_private = true")
+    events = table.texts("events", EVENTS)
+    for position, name in enumerate(events):
         if name not in EVENTS:
-            raise PlantError(f"{name!r} is not one of {', '.join(EVENTS)}", field=table.path("events"))
-    if not target.url.startswith(("https://", "http://")):
-        raise PlantError(f"{target.url!r} is not an http or https URL", field=table.path("url"))
-    if not target.url.startswith("https://") and not target.allow_private:
-        raise PlantError(
-            "expected https", field=table.path("url"), hint="http is only allowed with allow_private = true"
-        )
-    table.finish()
-    return target
+            table.mistake(f"events[{position}]", f"{name!r} is not one of {', '.join(EVENTS)}")
+    return table.build(
+        WebhookTarget,
+        id=table.text("id", maximum=60),
+        url=url,
+        secret_file=table.file("secret_file", folder / table.text("secret_file")),
+        events=events,
+        allow_private=allow_private,
+    )
+
+
+ERP = Section("erp", read_erp)

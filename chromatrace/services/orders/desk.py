@@ -11,6 +11,7 @@ from chromatrace.domain.identifiers import BatchKey
 from chromatrace.orders.importing import ImportReport, OrderFormat, import_orders
 from chromatrace.orders.store import OrderStore, StoredOrder
 from chromatrace.orders.tokens import Tokens
+from chromatrace.plant.erp import ERP
 from chromatrace.services.orders.genealogy import genealogy_report
 from chromatrace.services.orders.progress import progress_report
 from chromatrace.services.orders.quality import quality_report
@@ -55,7 +56,7 @@ class OrderDesk(Closing):
     def import_orders(self, data: bytes, format_: OrderFormat, sender: str, *, dry_run: bool = False) -> ImportReport:
         """See `chromatrace.orders.importing.import_orders`."""
         products = [product.gtin for product in self.plant.products]
-        return import_orders(self.store, data, format_, self.plant.erp, products, sender, dry_run=dry_run)
+        return import_orders(self.store, data, format_, self.plant.section(ERP), products, sender, dry_run=dry_run)
 
     def assign(self, number: str, key: BatchKey) -> None:
         """State that a batch is made for an order. See `OrderStore.assign`."""
@@ -95,7 +96,7 @@ class OrderDesk(Closing):
 def open_desk(workspace: Workspace, index: Index | None = None) -> OrderDesk:
     """Return the orders of the workspace's plant. `index`: default, the workspace's index, synchronised."""
     plant = plant_of(workspace.settings.plant)
-    organisation = plant.erp.organisation or own_organisation(workspace)
+    organisation = plant.section(ERP).organisation or own_organisation(workspace)
     return OrderDesk(open_store(workspace, plant), plant, index or workspace.index, workspace.documents, organisation)
 
 

@@ -38,7 +38,6 @@ def plant():
 schema = "chromatrace.plant/1"
 name = "maker"
 title = "Maker"
-model = {{ kind = "nominal" }}
 [[stations]]
 id = "1"
 name = "Line"
@@ -54,12 +53,14 @@ materials = {{ EC-300 = "{gtin(LINE)}" }}
 
 @pytest.fixture(scope="module")
 def desk(members, plant, tmp_path_factory):
+    from members import MAKER
+
     from chromatrace.orders.store import OrderStore
     from chromatrace.services.orders.desk import OrderDesk
 
     folder = tmp_path_factory.mktemp("orders")
     store = OrderStore(f"sqlite:///{folder / 'operations.db'}", plant.name)
-    with OrderDesk(store, plant, members.index, members.documents, plant.erp.organisation) as desk:
+    with OrderDesk(store, plant, members.index, members.documents, MAKER) as desk:
         yield desk
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.orders.importing import OrderFormat, import_orders
 from chromatrace.orders.store import OrderStore
-from chromatrace.plant.erp import Erp, read_erp
-from chromatrace.plant.table import TomlTable
+from chromatrace.plant.erp import Erp, read_section
+from chromatrace.storage.toml import TomlTable
 
 PANE, FRAME = Gtin("09521234543213"), Gtin("09521234500025")
 NOW = 1_796_000_000
 
 
 def erp_of(**members):
-    return read_erp(TomlTable(members, "erp"), [PANE, FRAME], Path())
+    return read_section(TomlTable(members, "erp"), [str(PANE), str(FRAME)], Path())
 
 
 @dataclass

@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 
 from chromatrace.domain.identifiers import Gtin
-from chromatrace.plant.erp import read_erp
-from chromatrace.plant.errors import PlantError
-from chromatrace.plant.table import TomlTable
+from chromatrace.plant.erp import read_section
+from chromatrace.storage.toml import TomlError, TomlTable
 
 PANE = Gtin("09521234543213")
 HOOK = {"id": "mes", "url": "https://mes.example/hook", "secret_file": "mes.secret"}
 
 
 def _read(folder, **members):
-    return read_erp(TomlTable(members, "erp"), [PANE], folder)
+    return read_section(TomlTable(members, "erp"), [str(PANE)], folder)
 
 
 def test_a_mapping_table_adds_to_the_materials_of_the_plant_file(tmp_path):
@@ -40,12 +39,12 @@ def test_paths_are_relative_to_the_plant_file(tmp_path):
         ({"webhooks": [HOOK, HOOK]}, "erp.webhooks[1].id"),
         ({"webhooks": [HOOK | {"url": "http://mes.example/"}]}, "erp.webhooks[0].url"),
         ({"webhooks": [HOOK | {"url": "ftp://mes.example/"}]}, "erp.webhooks[0].url"),
-        ({"webhooks": [HOOK | {"events": ["order.lost"]}]}, "erp.webhooks[0].events"),
+        ({"webhooks": [HOOK | {"events": ["order.lost"]}]}, "erp.webhooks[0].events[0]"),
         ({"webhook": []}, "erp.webhook"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_mistake_names_its_key(tmp_path, members, field):
-    with pytest.raises(PlantError) as raised:
+    with pytest.raises(TomlError) as raised:
         _read(tmp_path, **members)
     assert raised.value.field == field
