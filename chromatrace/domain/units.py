@@ -94,7 +94,7 @@ def _converted(value: Decimal, source: Any, target: Any) -> Decimal:
     """Convert a value; a unit is a quantity such as 1 Pa, or 1/24 %/h."""
     registry = _registry()
     result = registry.Quantity(value * source.magnitude, source.units).to(target.units).magnitude
-    return Decimal(result) / target.magnitude
+    return Decimal(result) / Decimal(target.magnitude)
 
 
 @cache

@@ -29,13 +29,18 @@ def example_plants() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 
 
-def example_plant(name: str) -> Plant:
-    """Return a plant that ships with the package. Raises `PlantError` for an unknown name."""
+def plant_path(name: str) -> Path:
+    """Return the file of a plant that ships with the package. Raises `PlantError` for an unknown name."""
     if name not in example_plants():
         raise PlantError(
             f"unknown example plant {name!r}", field="plant", hint=f"available: {', '.join(example_plants())}"
         )
-    return load_plant(_FOLDER / f"{name}.toml")
+    return _FOLDER / f"{name}.toml"
+
+
+def example_plant(name: str) -> Plant:
+    """Return a plant that ships with the package. Raises `PlantError` for an unknown name."""
+    return load_plant(plant_path(name))
 
 
 def load_plant(path: Path, *, complete: bool = False) -> Plant:

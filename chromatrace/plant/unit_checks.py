@@ -15,9 +15,9 @@ def check_units(plant: Plant | None, top: TomlTable) -> None:
     for tag in top.tables("tags"):
         _check_tag(tag)
     for layout in top.tables("layouts"):
-        units = layout.table("units", {})
-        for tag in units.fields():
-            _known(units, tag, units.text(tag))
+        by_tag = layout.table("units", {})
+        for name in by_tag.fields():
+            _known(by_tag, name, by_tag.text(name))
     for source in top.tables("sources"):
         for item in _register_tables(source):
             _known(item, "unit", item.text("unit", ""))
@@ -25,9 +25,9 @@ def check_units(plant: Plant | None, top: TomlTable) -> None:
     for instrument in top.tables("instruments"):
         quantities = instrument.table("quantities", {})
         for quantity in quantities.fields():
-            unit = quantities.value(quantity)
+            unit, units = quantities.value(quantity), measured.setdefault(quantity, set())
             if isinstance(unit, str) and _known(quantities, quantity, unit):
-                measured.setdefault(quantity, set()).add(unit)
+                units.add(unit)
     for sheet in top.tables("check_sheets"):
         for check in sheet.tables("checks"):
             _check_line(check, measured)
@@ -49,7 +49,7 @@ def _check_line(table: TomlTable, units: dict[str, set[str]]) -> None:
         return
     if quantity not in units:
         table.unknown("quantity", f"no instrument measures {quantity!r}", units)
-    elif not any(compatible(unit, measured) for measured in units[quantity]):
+    elif units[quantity] and not any(compatible(unit, measured) for measured in units[quantity]):
         measured = ", ".join(sorted(units[quantity]))
         table.mistake("unit", f"{unit or 'a number'} cannot be compared with {measured}, the unit of the instrument")
 
