@@ -58,7 +58,7 @@ def parse_plant(text: str, name: str = "plant.toml", *, complete: bool = False) 
 
 def read_plant(document: TomlDocument, folder: Path) -> Plant | None:
     """Return the plant, or None if the document has mistakes. Paths in it are relative to `folder`."""
-    top, names = TomlTable(document.content, "", document), Names(document)
+    top, names = TomlTable(document.content, "", document), Names(document, folder)
     top.choice("schema", (SCHEMA,))
     stations = top.parts(read_station(table, names) for table in top.tables("stations", required=True))
     check_preconditions(stations, document)
