@@ -30,7 +30,7 @@ from chromatrace.storage.files import deliver
 
 @click.group()
 def plant() -> None:
-    """Serve a simulated or recorded plant over OPC UA, Modbus TCP and Sparkplug.
+    """Check plant files, and serve a simulated or recorded plant.
 
     \b
     Example: one run of the simulated sputtering line, 60 times faster than real time, with a leak
