@@ -28,7 +28,7 @@ COMMANDS = {
         "settings": "Show every setting and where its value comes from.",
     },
     "Production line": {
-        "plant": "Serve a simulated or recorded plant over OPC UA and Modbus TCP.",
+        "plant": "Serve a simulated or recorded plant over OPC UA, Modbus TCP and Sparkplug.",
         "ingest": "Store readings from machines and files in the spool.",
         "instrument": "Read result files of laboratory instruments.",
         "log": "Anchor the logs of readings on the chain and verify readings.",
@@ -37,6 +37,7 @@ COMMANDS = {
         "batch": "Register, trace, release, recall and prove batches.",
         "route": "Design routes; sign and prove that a product followed one.",
         "inspection": "Record inspections by one inspector or by consensus.",
+        "order": "Import orders of an ERP or MES; export progress and quality.",
         "custody": "Offer, accept and reject batches.",
         "record": "Add, share and list the records of departments.",
         "qr": "Create and read QR codes and label sheets.",
@@ -51,8 +52,6 @@ COMMANDS = {
 OPTIONS = [
     ("--data DIR", "Data folder. Default: .chromatrace."),
     ("--config FILE", "Settings file. Default: chromatrace.toml in the data folder."),
-    ("--version", "Show the version."),
-    ("-h, --help", "Show this help; also available for every command."),
 ]
 """The options that `--help` shows; every setting is also an option."""
 

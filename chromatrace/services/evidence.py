@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chromatrace.chain import reads
-from chromatrace.chain.anchored import anchor_at, anchors_of, channel_named
+from chromatrace.chain.anchored import anchors_of, channel_named, find_anchor
 from chromatrace.chain.event_logs import events
 from chromatrace.documents.content import BatchContent, InspectionEvidence
 from chromatrace.documents.errors import DocumentNotFoundError
@@ -171,14 +171,15 @@ def _check_window(workspace: Workspace, window: ReadingWindow) -> None:
     organisation = chain.read(reads.organisation_of_gln(window.organisation))
     if not organisation:
         raise NotFound(f"no organisation has GLN {window.organisation}", field="/readings/organisation", hint=hint)
-    channel = chain.read(reads.channel_id(organisation, window.channel))
-    if not chain.read(reads.channel(channel)).organisation:
+    try:
+        channel = channel_named(chain, window.channel, organisation)
+    except NotFound as error:
         raise NotFound(
             f"organisation {window.organisation} has no channel {window.channel!r} on this chain",
             field="/readings/channel",
             hint=hint,
-        )
-    anchor = anchor_at(chain, channel, window.tree_size)
+        ) from error
+    anchor = find_anchor(chain, channel, window.tree_size)
     if anchor is None:
         raise NotFound(
             f"channel {window.channel!r} has no anchored head of {window.tree_size} readings",
