@@ -28,7 +28,7 @@ COMMANDS = {
         "settings": "Show every setting and where its value comes from.",
     },
     "Production line": {
-        "plant": "Serve a simulated or recorded plant over OPC UA, Modbus TCP and Sparkplug.",
+        "plant": "Check plant files, and serve a simulated or recorded plant.",
         "ingest": "Store readings from machines and files in the spool.",
         "instrument": "Read result files of laboratory instruments.",
         "log": "Anchor the logs of readings on the chain and verify readings.",
