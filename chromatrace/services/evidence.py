@@ -14,6 +14,8 @@ from chromatrace.domain.errors import Conflict, IntegrityError, InvalidInput, No
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import Verdict
 from chromatrace.exchange.units import serial_root
+from chromatrace.quality.result_rules import measurement_error
+from chromatrace.services.result_files import check_results
 from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -80,10 +82,19 @@ def check_evidence(
     sheet  check sheet of the product and stage; None if there is none
 
     The verdict must follow from the values: pass if the sheet is complete and each value is within its limit, else
-    fail. A person may overrule it with a reason (`evidence.overrule`).
+    fail. Values that contradict one another are a measurement error and give no verdict. A person may overrule this
+    with a reason (`evidence.overrule`).
     """
     missing = () if sheet is None else sheet.check_measurements(evidence.measurements)
+    check_results(workspace.documents, evidence)
+    error = measurement_error(evidence)
     if evidence.overrule is None:
+        if error is not None:
+            raise InvalidInput(
+                f"measurement error: {error}",
+                field="/measurements",
+                hint="measure again, or give a verdict and a reason with --verdict and --overrule",
+            )
         _check_verdict(evidence, verdict)
         if verdict is Verdict.PASS and missing:
             raise InvalidInput(
@@ -91,7 +102,7 @@ def check_evidence(
                 field="/measurements",
                 hint="add the measurement, or give a reason with --overrule",
             )
-    elif (verdict is Verdict.PASS) is evidence.passed and not (missing and evidence.passed):
+    elif (verdict is Verdict.PASS) is evidence.passed and not (missing and evidence.passed) and error is None:
         raise InvalidInput(
             f"the values give the same verdict, {verdict.name.lower()}; there is nothing to overrule", field="overrule"
         )
