@@ -76,6 +76,7 @@ class ProposalRule:
     machine, tag only of this machine or tag
     role         role of the person who confirms
     samples      further samples to inspect
+    product      GTIN of the batches, if the batch tag has only the lot; default: the only product of the plant
     expires_s    time after which the proposal can no longer be confirmed
     """
 
@@ -92,13 +93,16 @@ class ProposalRule:
     probability: float = 1.0
     samples: int = 0
     expires_s: float = 3600.0
+    product: str | None = None
     write: WriteTarget | None = None
     automatic: AutomaticLimit | None = None
 
 
 def _read(top: TomlTable, names: Names) -> tuple[ProposalRule, ...]:
     protocols = _protocols(top)
-    return top.parts(_read_rule(table, names, protocols) for table in top.tables("proposals"))
+    options = top.value("twin", {})
+    has_gln = isinstance(options, Mapping) and "gln" in options
+    return top.parts(_read_rule(table, names, protocols, has_gln) for table in top.tables("proposals"))
 
 
 def _protocols(top: TomlTable) -> dict[str, str]:
@@ -107,7 +111,7 @@ def _protocols(top: TomlTable) -> dict[str, str]:
     return {str(item.get("id")): str(item.get("protocol")) for item in tables}
 
 
-def _read_rule(table: TomlTable, names: Names, protocols: Mapping[str, str]) -> ProposalRule | None:
+def _read_rule(table: TomlTable, names: Names, protocols: Mapping[str, str], has_gln: bool) -> ProposalRule | None:
     cause = cast(Cause, table.choice("when", get_args(Cause)))
     action = cast(Action, table.choice("action", get_args(Action)))
     kind = table.choice("kind", get_args(AlarmKind), "limit") if "kind" in table else None
@@ -121,6 +125,8 @@ def _read_rule(table: TomlTable, names: Names, protocols: Mapping[str, str]) -> 
     samples = table.integer("samples", 1, at_least=1, at_most=100_000)
     if action != "inspect":
         _exclude(table, action, ("samples",))
+    if action in _MACHINE_ACTIONS and not has_gln:
+        table.mistake("action", f"{action} needs the organisation whose people may confirm it", "set gln in [twin]")
     write = _write(table, names, protocols, action) if action in _MACHINE_ACTIONS else None
     if action not in _MACHINE_ACTIONS:
         _exclude(table, action, ("write", "automatic"))
@@ -139,9 +145,14 @@ def _read_rule(table: TomlTable, names: Names, protocols: Mapping[str, str]) -> 
         probability=probability,
         samples=samples if action == "inspect" else 0,
         expires_s=table.number("expires_s", 3600.0, above=0),
+        product=table.reference("product", "product", names["products"], "") or _only(names["products"]),
         write=write,
         automatic=table.part(_automatic(table.table("automatic"))) if "automatic" in table else None,
     )
+
+
+def _only(products: frozenset[str]) -> str | None:
+    return next(iter(products)) if len(products) == 1 else None
 
 
 def _exclude(table: TomlTable, choice: str, keys: tuple[str, ...]) -> None:
