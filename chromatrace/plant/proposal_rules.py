@@ -39,6 +39,7 @@ class WriteTarget:
     device     Modbus: source of the tag in the register map; `tag`: its name there
     metric     Sparkplug: name of the metric in the birth
     read_back  OPC UA: node id of the variable that confirms the value; default: the variable itself
+    expect     value that confirms the write; default: the written one
     confirm_s  time within which the machine must confirm
     tolerance  largest difference of the confirmed number
     """
@@ -55,6 +56,7 @@ class WriteTarget:
     tag: str | None = None
     metric: str | None = None
     read_back: str | None = None
+    expect: float | str | bool | None = None
     confirm_s: float = 5.0
     tolerance: float = 1e-6
 
@@ -177,7 +179,7 @@ def _write(table: TomlTable, names: Names, protocols: Mapping[str, str], action:
     for key in _missing(protocol, texts):
         part.mistake(key, f"missing; a {protocol} source needs it")
     low, high = part.optional_number("low"), part.optional_number("high")
-    value = _value(part)
+    value = _value(part, "value")
     if action == "set-point":
         if low is None or high is None:
             part.mistake("low", "missing; a set point needs its limits low and high")
@@ -195,6 +197,7 @@ def _write(table: TomlTable, names: Names, protocols: Mapping[str, str], action:
             value=value,
             low=low,
             high=high,
+            expect=_value(part, "expect"),
             confirm_s=part.number("confirm_s", 5.0, above=0),
             tolerance=part.number("tolerance", 1e-6, at_least=0),
             **cast(Any, texts),
@@ -210,11 +213,11 @@ def _missing(protocol: str, texts: Mapping[str, str | None]) -> tuple[str, ...]:
     return tuple(key for key in _TARGETS.get(protocol, ()) if texts[key] is None)
 
 
-def _value(part: TomlTable) -> float | str | bool | None:
-    value = part.value("value")
+def _value(part: TomlTable, name: str) -> float | str | bool | None:
+    value = part.value(name)
     if value is None or isinstance(value, str | bool):
         return value
-    return part.number("value")
+    return part.number(name)
 
 
 PROPOSALS: Section[tuple[ProposalRule, ...]] = Section("proposals", _read)

@@ -12,6 +12,7 @@ from typing import Any
 
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.plant.plant_sources import PlantSource
+from chromatrace.plant.proposal_rules import WriteTarget
 from chromatrace.twin.actions.machine import Machine, Value, machine_of, target_of
 from chromatrace.twin.errors import MachineRejected, MachineUnreachable
 from chromatrace.twin.store.database import TwinStore
@@ -53,7 +54,7 @@ class Executor:
         try:
             with self._machine(view) as machine:
                 problem = _write(machine, value)
-                state, result = self._confirmed(machine, value, target.confirm_s)
+                state, result = self._confirmed(machine, target)
         except (MachineRejected, MachineUnreachable, InvalidInput) as error:
             return ProposalState.FAILED, {"value": value, "message": f"nothing was written: {error}"}
         if problem is not None:
@@ -64,19 +65,20 @@ class Executor:
         target = target_of(view.parameters)
         try:
             with self._machine(view) as machine:
-                state, result = self._confirmed(machine, target.value, target.confirm_s)
+                state, result = self._confirmed(machine, target)
         except ChromaTraceError as error:
             state, result = ProposalState.NOT_CONFIRMED, {"value": target.value, "message": str(error)}
         note = "the process ended during the action; the machine was read, and nothing was sent again"
         return state, result | {"message": "; ".join(filter(None, (note, result.get("message"))))}
 
-    def _confirmed(self, machine: Machine, value: Value, wait_s: float) -> tuple[ProposalState, dict[str, Any]]:
-        confirmed, found = machine.confirms(value, wait_s)
-        result = {"value": value, "read_back": found}
+    def _confirmed(self, machine: Machine, target: WriteTarget) -> tuple[ProposalState, dict[str, Any]]:
+        expected: Value = target.value if target.expect is None else target.expect
+        confirmed, found = machine.confirms(expected, target.confirm_s)
+        result = {"value": target.value, "read_back": found}
         if confirmed:
             return ProposalState.DONE, result
         return ProposalState.NOT_CONFIRMED, result | {
-            "message": f"the machine did not confirm the value within {wait_s:g} s; it was not sent again"
+            "message": f"the machine did not confirm the value within {target.confirm_s:g} s; it was not sent again"
         }
 
     def _machine(self, view: ProposalView) -> Machine:
