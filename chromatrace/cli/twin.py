@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from chromatrace.cli.equipment import equipment
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, format_time, json_option, print_line
 from chromatrace.number_types import FiniteRange, WholeRange
@@ -33,6 +34,9 @@ def twin() -> None:
       chromatrace twin status plant.toml
       chromatrace --dev-account 2 twin acknowledge 17 --note "gauge replaced"
     """
+
+
+twin.add_command(equipment)
 
 
 @twin.command()
