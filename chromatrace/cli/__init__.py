@@ -32,6 +32,7 @@ COMMANDS = {
         "ingest": "Store readings from machines and files in the spool.",
         "instrument": "Read result files of laboratory instruments.",
         "log": "Anchor the logs of readings on the chain and verify readings.",
+        "twin": "Train control charts, monitor with them and score predictions.",
     },
     "Products": {
         "batch": "Register, trace, release, recall and prove batches.",
@@ -51,8 +52,7 @@ COMMANDS = {
 OPTIONS = [
     ("--data DIR", "Data folder. Default: .chromatrace."),
     ("--config FILE", "Settings file. Default: chromatrace.toml in the data folder."),
-    ("--version", "Show the version."),
-    ("-h, --help", "Show this help; also available for every command."),
+    ("-h, --help", "Show the help of any command; --version shows the version."),
 ]
 """The options that `--help` shows; every setting is also an option."""
 
