@@ -1,299 +1,308 @@
-"""`chromatrace twin`: control charts and predictions."""
+"""`chromatrace twin`: the digital twin of a plant."""
 
 from __future__ import annotations
 
-import re
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import click
 
-from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
-from chromatrace.domain.errors import InvalidInput
+from chromatrace.cli.interrupts import stop_event
+from chromatrace.cli.output import emit, err, format_time, json_option, print_line
+from chromatrace.cli.twin_models import monitor, train
 from chromatrace.number_types import FiniteRange, WholeRange
-from chromatrace.storage.files import deliver
+from chromatrace.services.workspace import Workspace
 
-if TYPE_CHECKING:
-    from chromatrace.twin.charts import Model
-    from chromatrace.twin.evaluation import Evaluation
+_STATES = ("unacknowledged", "acknowledged", "returned", "shelved", "suppressed", "normal")
+_PRIORITIES = ("critical", "high", "medium", "low")
+_KINDS = ("limit", "chart", "stale", "fault", "event", "flood", "silent")
+
+plant_argument = click.argument("plant", required=False)
 
 
 @click.group()
 def twin() -> None:
-    """Train control charts, monitor with them and score predictions.
+    """Mirror the plant: state, alarms, forecasts, proposals.
+
+    PLANT is a plant file or the name of a shipped plant; the default is the setting plant. The twin reads only the
+    logs in the spool, and names the log size behind everything that it stores.
 
     \b
-    Example: a model of 52 columns, then the alarms of a recorded run
+    Example: follow the logs, show the machines, acknowledge an alarm
+      chromatrace twin run plant.toml
+      chromatrace twin status plant.toml
+      chromatrace --dev-account 2 twin acknowledge 17 --note "gauge replaced"
+
+    \b
+    Example: train control charts on recorded files of normal operation, and evaluate them on a run
       chromatrace twin train normal.dat --columns "XMEAS(1..41),XMV(1..11)" --limits more.dat -o model.json
       chromatrace twin monitor run.dat --columns "XMEAS(1..41),XMV(1..11)" --model model.json
     """
 
 
-columns_option = click.option(
-    "--columns",
-    required=True,
-    metavar="NAMES",
-    help='Columns of the file in order, such as "XMEAS(1..41),T[Cel],-"; - skips a column. With a header: the columns '
-    "to use.",
-)
-file_path = click.Path(path_type=Path)
-
-
-class RowRange(click.ParamType[tuple[int, int]]):
-    """Rows from the first to the last, written A..B."""
-
-    name = "rows"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", value, re.ASCII)
-        if match is None or int(match[1]) > int(match[2]):
-            self.fail(f"expected rows such as 0..499, got {value!r}", param, ctx)
-        return int(match[1]), int(match[2])
+twin.add_command(train)
+twin.add_command(monitor)
 
 
 @twin.command()
-@click.argument("file", type=file_path)
-@columns_option
+@plant_argument
 @click.option(
-    "--transposed", is_flag=True, help="Each line of FILE is a tag. Found if FILE has as many lines as columns."
-)
-@click.option("--rows", type=RowRange(), metavar="A..B", help="Rows of FILE to train on, from 0. Default: all.")
-@click.option("--limits", type=file_path, required=True, help="File of normal operation that sets the limits.")
-@click.option("--limit-rows", type=RowRange(), metavar="A..B", help="Rows of that file. Default: all.")
-@click.option(
-    "--method", type=click.Choice(["pca", "cva"]), default="pca", show_default=True, help="Kind of the model."
-)
-@click.option("--components", type=WholeRange(1), help="Principal components of a pca model. Default: 11.")
-@click.option("--states", type=WholeRange(1), help="States of a cva model. Default: 25.")
-@click.option("--lags", type=WholeRange(1, 50), help="Rows that a cva model combines. Default: 3.")
-@click.option(
-    "--false-alarms",
-    type=FiniteRange(0, 0.5, min_open=True),
-    default=0.01,
+    "--poll-s",
+    default=0.2,
     show_default=True,
-    help="Share of single rows in normal operation that are above each limit.",
+    type=FiniteRange(0.01, 60),
+    help="Seconds between two looks at the spool.",
 )
-@click.option("--approved-by", metavar="NAME", default="", help="Person who approves the windows of the model.")
-@click.option("--accept-excursions", is_flag=True, help="Train although the data seem to contain a fault.")
-@click.option("--replace", is_flag=True, help="Replace an approved model in the output file.")
-@click.option("-o", "--output", type=file_path, required=True, help="Model file to write.")
-@json_option
-def train(
-    file: Path,
-    columns: str,
-    transposed: bool,
-    rows: tuple[int, int] | None,
-    limits: Path,
-    limit_rows: tuple[int, int] | None,
-    method: Literal["pca", "cva"],
-    components: int | None,
-    states: int | None,
-    lags: int | None,
-    false_alarms: float,
-    approved_by: str,
-    accept_excursions: bool,
-    replace: bool,
-    output: Path,
-    as_json: bool,
-) -> None:
-    """Train a model of several tags on a file of normal operation.
+@click.pass_obj
+def run(workspace: Workspace, plant: str | None, poll_s: float) -> None:
+    """Follow the logs of PLANT: keep its state, alarms and forecasts up to date.
 
-    A pca model has the statistics T2 and SPE, a cva model Ts2 and Tr2. The limits are quantiles of the statistics of a
-    second file. The model file contains the digests of both files and of itself.
+    One process follows the logs for a database. It can be killed at any time; the next one continues at the log size
+    that it stored last.
     """
-    from chromatrace.ingest.layout import parse_columns
-    from chromatrace.twin.charts import TrainingOptions
-    from chromatrace.twin.charts import train as train_model
-    from chromatrace.twin.recorded import read_recording
+    from chromatrace.services import twin as service
 
-    for name, value, owner in (("components", components, "pca"), ("states", states, "cva"), ("lags", lags, "cva")):
-        if value is not None and method != owner:
-            raise InvalidInput(f"only a {owner} model has {name}", field=name)
-    order = (components or 11) if method == "pca" else (states or 25)
-    options = TrainingOptions(
-        method, order, 1 if method == "pca" else lags or 3, false_alarms, accept_excursions=accept_excursions
-    )
-    earlier = _earlier_model(output, replace)
-    names = parse_columns(columns)
-    training = read_recording(file, names, is_transposed=transposed)
-    limit_data = read_recording(limits, names)
-    model = train_model(training.tags, *training.window(rows), *limit_data.window(limit_rows), options, approved_by)
-    deliver(output, [model.to_bytes()])
-    if earlier is not None and earlier.digest != model.digest:
-        print_note(f"replaced the model {_short(earlier)}, trained on {earlier.training.name}")
-    emit(as_json, _model_facts(model) | {"file": str(output)}, lambda: _print_model(model, output))
-
-
-def _earlier_model(path: Path, replace: bool) -> Model | None:
-    """Return the model in the output file. Retraining must not replace an approved model unnoticed."""
-    from chromatrace.twin.charts import Model
-
-    if not path.is_file():
-        return None
-    try:
-        earlier = Model.from_bytes(path.read_bytes())
-    except (InvalidInput, OSError):
-        return None
-    if earlier.approved_by and not replace:
-        raise InvalidInput(
-            f"{path} has a model that {earlier.approved_by} approved",
-            field="output",
-            hint="use --replace to replace it",
-        )
-    return earlier
+    with ExitStack() as stack:
+        plan = service.twin_plan(workspace, plant)
+        store = service.open_store(workspace, stack)
+        stop = stop_event()
+        err().print(f"following the logs of {plan.name}; press Ctrl-C to stop")
+        service.follow(workspace, store, plan, stop, poll_s)
 
 
 @twin.command()
-@click.argument("file", type=file_path)
-@columns_option
+@plant_argument
+@click.option("--machine", help="Show this machine only.")
 @click.option(
-    "--transposed", is_flag=True, help="Each line of FILE is a tag. Found if FILE has as many lines as columns."
-)
-@click.option("--model", "model_file", type=file_path, required=True, help="Model file of `twin train`.")
-@click.option(
-    "--run-length",
-    type=WholeRange(1, 1000),
-    default=6,
+    "--hours",
+    default=8,
     show_default=True,
-    help="Consecutive rows above a limit that raise an alarm. With 1, about 1 % of normal rows raise one.",
+    type=WholeRange(1, 192),
+    help="Hours of the overall equipment effectiveness, which begin at a full hour.",
 )
-@click.option("--fault-row", type=WholeRange(1), help="First row of a known fault: report missed rows and delays.")
-@click.option("--plot", type=file_path, metavar="FILE", help="Draw the statistics as .svg or .png.")
-@click.option(
-    "--contributions", type=file_path, metavar="FILE", help="Draw what the tags contribute to an alarm as .svg."
-)
-@click.option("--alarm", type=WholeRange(1), default=1, show_default=True, help="Number of that alarm in the list.")
 @json_option
-def monitor(
-    file: Path,
-    columns: str,
-    transposed: bool,
-    model_file: Path,
-    run_length: int,
-    fault_row: int | None,
-    plot: Path | None,
-    contributions: Path | None,
-    alarm: int,
-    as_json: bool,
-) -> None:
-    """Apply a model to a recorded file and list the alarms. Rows count from 0.
+@click.pass_obj
+def status(workspace: Workspace, plant: str | None, machine: str | None, hours: int, as_json: bool) -> None:
+    """Show each machine of PLANT: state, batch, values with their age, alarms, effectiveness."""
+    from chromatrace.services import twin as service
 
-    A tag without a value, or whose sensor repeats one value longer than in the training data, is excluded from the row;
-    the other tags are monitored on.
-    """
-    from chromatrace.ingest.layout import parse_columns
-    from chromatrace.twin.charts import Model
-    from chromatrace.twin.evaluation import evaluate
-    from chromatrace.twin.recorded import read_recording
+    with ExitStack() as stack:
+        plan = service.twin_plan(workspace, plant)
+        reader = service.open_reader(workspace, service.open_store(workspace, stack), plan)
+        view = reader.plant(hours=hours)
+    machines = [view.machine(machine)] if machine is not None else list(view.machines)
 
-    try:
-        model = Model.from_bytes(model_file.read_bytes())
-    except OSError as error:
-        raise InvalidInput(f"{model_file} cannot be read: {error.strerror}", field="model") from error
-    recording = read_recording(file, parse_columns(columns), is_transposed=transposed)
-    with progress("rows", len(recording.rows), hidden=as_json) as advance:
-        evaluation = evaluate(model, recording, run_length, advance)
-    facts = evaluation.as_dict()
-    if fault_row is not None:
-        facts["detection"] = evaluation.detection(fault_row)
-    if plot is not None:
-        _plot(evaluation, plot)
-    if contributions is not None:
-        _draw_contributions(evaluation, alarm, contributions)
-    emit(as_json, facts, lambda: _print_evaluation(evaluation, run_length, facts.get("detection")))
+    def human() -> None:
+        for shown in machines:
+            _print_machine(shown)
+        if not machines:
+            print_line(f"{view.plant} has no [[machines]]")
+        if view.unassigned and machine is None:
+            print_line(f"{len(view.unassigned)} tags belong to no machine")
 
-
-def _plot(evaluation: Evaluation, path: Path) -> None:
-    import numpy as np
-
-    from chromatrace.instruments.results import Curve
-    from chromatrace.services.drawing.plot import plot_png, plot_svg
-
-    rows = np.arange(evaluation.rows, dtype=float)
-    y_label = "log10(statistic / limit)"
-    curves = []
-    for index, name in enumerate(evaluation.model.statistics):
-        ratio = evaluation.ratios[:, index]
-        drawn = np.isfinite(ratio) & (ratio > 0)
-        if drawn.any():
-            curves.append(Curve(name, "row", y_label, rows[drawn], np.log10(ratio[drawn])))
-    if not curves:
-        raise InvalidInput("no row is monitored", field="plot")
-    curves.append(Curve("limit", "row", y_label, rows[[0, -1]], np.zeros(2)))
-    if path.suffix.lower() == ".svg":
-        deliver(path, [plot_svg(curves).encode()])
-    elif path.suffix.lower() == ".png":
-        deliver(path, [plot_png(curves)])
-    else:
-        raise InvalidInput(f"{path.name!r} does not end with .svg or .png", field="plot")
-
-
-def _draw_contributions(evaluation: Evaluation, number: int, path: Path) -> None:
-    from chromatrace.services.drawing.bars import bars_svg
-
-    if path.suffix.lower() != ".svg":
-        raise InvalidInput(f"{path.name!r} does not end with .svg", field="contributions")
-    if number > len(evaluation.alarms):
-        raise InvalidInput(f"there are {len(evaluation.alarms)} alarms", field="alarm")
-    alarm = evaluation.alarms[number - 1]
-    title = f"Alarm {number}: contributions to {alarm.statistic} at row {alarm.raised_row}"
-    deliver(path, [bars_svg(title, alarm.contributions).encode()])
-
-
-def _short(model: Model) -> str:
-    return model.digest.hex()[:12]
-
-
-def _model_facts(model: Model) -> dict[str, Any]:
-    windows = {"training": model.training, "limit_data": model.limit_data}
-    return {
-        "method": model.method,
-        "tags": len(model.tags),
-        "order": len(model.variances),
-        "lags": model.lags,
-        "limits": dict(zip(model.statistics, model.limits, strict=True)),
-        "false_alarms": model.false_alarms,
-        **{
-            name: {"file": window.name, "rows": [window.first_row, window.last_row], "sha256": bytes(window.sha256)}
-            for name, window in windows.items()
-        },
-        "approved_by": model.approved_by,
-        "digest": bytes(model.digest),
+    facts: dict[str, Any] = {
+        "plant": view.plant,
+        "log_sizes": view.log_sizes,
+        "flood": view.flood,
+        "machines": [_machine_facts(shown) for shown in machines],
     }
+    if machine is None:
+        facts["unassigned"] = list(view.unassigned)
+    emit(as_json, facts, human)
 
 
-def _print_model(model: Model, path: Path) -> None:
-    kind = "components" if model.method == "pca" else f"states, {model.lags} lags"
-    print_line(f"{path}  {model.method}, {len(model.tags)} tags, {len(model.variances)} {kind}")
-    for name, limit in zip(model.statistics, model.limits, strict=True):
-        print_line(f"  limit of {name:<4}{limit:12.6g}   ({model.false_alarms:.3g} of single rows are above it)")
-    for name, window in (("trained on", model.training), ("limits from", model.limit_data)):
-        print_line(
-            f"  {name:<12}{window.name}, rows {window.first_row} to {window.last_row}, sha256 0x{window.sha256.hex()}"
-        )
-    print_line(f"  approved by {model.approved_by}" if model.approved_by else "  not approved: for evaluation only")
-    print_line(f"  digest      0x{model.digest.hex()}")
+def _machine_facts(machine: Any) -> dict[str, Any]:
+    facts = {name: getattr(machine, name) for name in machine.__dataclass_fields__}
+    figures = facts["effectiveness"]
+    facts["effectiveness"] = {name: getattr(figures, name) for name in (*figures.__dataclass_fields__, "oee")}
+    return facts
 
 
-def _print_evaluation(evaluation: Evaluation, run_length: int, detection: dict[str, Any] | None) -> None:
-    print_line(
-        f"{evaluation.rows:,} rows, {len(evaluation.alarms)} alarms after {run_length} consecutive rows above a limit"
+def _print_machine(machine: Any) -> None:
+    batch = f"  batch {machine.batch.batch}" if machine.batch else ""
+    step = f"  step {machine.step}" if machine.step else ""
+    size = f"  log {machine.channel} at {machine.log_size:,}" if machine.channel else "  no readings"
+    print_line(f"{machine.name}  {machine.status}{batch}{step}{size}")
+    figures = machine.effectiveness
+    factors = {
+        "availability": figures.availability,
+        "performance": figures.performance,
+        "quality": figures.quality,
+        "OEE": figures.oee,
+    }
+    print_line("  " + "  ".join(f"{name} {_percent(value)}" for name, value in factors.items()))
+    for alarm in machine.alarms:
+        print_line(f"  {alarm.priority} alarm {alarm.id} ({alarm.state}): {alarm.message}")
+    for value in machine.values:
+        stale = "  stale" if value.stale else ""
+        print_line(f"  {value.tag:<32} {value.value!s:>16} {value.unit:<8} {value.age_s:>10.1f} s old{stale}")
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+@twin.command()
+@plant_argument
+@json_option
+@click.pass_obj
+def rebuild(workspace: Workspace, plant: str | None, as_json: bool) -> None:
+    """Compute the state of PLANT from the beginning of the logs, and compare it with the stored state.
+
+    Exit status 1 if the two differ. Nothing is stored.
+    """
+    from chromatrace.services import twin as service
+
+    with ExitStack() as stack:
+        plan = service.twin_plan(workspace, plant)
+        report = service.rebuild(workspace, service.open_store(workspace, stack), plan)
+    facts = {
+        "log_sizes": report.log_sizes,
+        "digest": report.digest,
+        "stored_digest": report.stored_digest,
+        "identical": report.identical,
+    }
+    emit(as_json, facts)
+    if not report.identical:
+        raise SystemExit(1)
+
+
+@twin.command()
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(_STATES),
+    help="Show alarms in this state; may be repeated. Default: all but normal.",
+)
+@click.option("--all", "everything", is_flag=True, help="Show alarms in every state.")
+@click.option("--priority", type=click.Choice(_PRIORITIES), help="Lowest priority to show.")
+@click.option("--kind", type=click.Choice(_KINDS), help="Show alarms of this kind only.")
+@click.option("--machine", help="Show alarms of this machine only.")
+@click.option("--tag", help="Show alarms of this tag only.")
+@click.option("--batch", help="Show alarms raised while this batch was at the machine.")
+@click.option("--from", "from_", metavar="TIME", help="Earliest time of the alarm (RFC 3339).")
+@click.option("--to", metavar="TIME", help="Latest time of the alarm (RFC 3339).")
+@click.option("--limit", default=200, show_default=True, type=WholeRange(1, 100_000), help="Maximum number of alarms.")
+@click.option(
+    "--csv",
+    "table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write all alarms that match to this file, oldest first.",
+)
+@json_option
+@click.pass_obj
+def alarms(workspace: Workspace, /, *, limit: int, table: Path | None, as_json: bool, **wanted: Any) -> None:
+    """List alarms: the highest priority first, then the newest."""
+    from chromatrace.services import twin as service
+    from chromatrace.storage.files import deliver
+    from chromatrace.twin.store.alarms import alarms as list_alarms
+    from chromatrace.twin.store.alarms import every_alarm
+
+    selected = _filter(**wanted)
+    with ExitStack() as stack:
+        store = service.open_store(workspace, stack)
+        if table is not None:
+            lines = service.alarms_csv(every_alarm(store, service.now_ns(), selected))
+            deliver(table, (line.encode() for line in lines))
+        views = list_alarms(store, service.now_ns(), selected, limit)
+
+    def human() -> None:
+        for view in views:
+            raised = format_time(view.raised_ns // 10**9)
+            by = f" by {view.acknowledged_by}" if view.acknowledged_by else ""
+            print_line(f"{view.id:>6}  {view.priority:<8} {view.state}{by}  {raised}  {view.message}")
+        if not views:
+            print_line("no alarms")
+
+    emit(as_json, {"alarms": views} | ({"csv": table} if table is not None else {}), human)
+
+
+def _filter(states: tuple[str, ...], everything: bool, from_: str | None, to: str | None, **wanted: Any) -> Any:
+    from chromatrace.ingest.times import parse_time
+    from chromatrace.plant.alarm_settings import Priority
+    from chromatrace.twin.store.alarms import OPEN_STATES, AlarmFilter, AlarmState
+
+    chosen = tuple(AlarmState(state) for state in (_STATES if everything else states)) or OPEN_STATES
+    priority = wanted.pop("priority")
+    return AlarmFilter(
+        chosen,
+        Priority(priority) if priority is not None else None,
+        from_ns=parse_time(from_, field="from") if from_ is not None else None,
+        to_ns=parse_time(to, field="to") if to is not None else None,
+        **wanted,
     )
-    if evaluation.alarms:
-        print_line(f"  {'':>3}  {'statistic':<10}{'first row':>10}{'raised':>8}{'last row':>10}  main tags")
-    for number, alarm in enumerate(evaluation.alarms, 1):
-        tags = ", ".join(f"{tag} {alarm.contributions[tag]:.0%}" for tag in alarm.main_tags)
-        numbers = f"{alarm.first_row:>10}{alarm.raised_row:>8}{alarm.last_row:>10}"
-        print_line(f"  {number:>3}  {alarm.statistic:<10}{numbers}  {tags}")
-    shares = ", ".join(f"{name} {share:.2%}" for name, share in evaluation.shares_above.items())
-    print_line(f"single rows above the limit: {shares} ({evaluation.model.false_alarms:.3g} in normal operation)")
-    for tag, number in sorted(evaluation.excluded.items(), key=lambda item: -item[1]):
-        print_note(f"{tag} was excluded from {number:,} rows: no value, or a dead sensor")
-    if detection is None:
-        return
-    print_line(f"  {'':<10}{'false alarms':>13}{'missed':>9}{'delay':>7}{'raised after':>14}")
-    for name, figures in detection.items():
-        delay, raised = ("-" if figures[key] is None else str(figures[key]) for key in ("delay_rows", "raised_after"))
-        print_line(f"  {name:<10}{figures['false_alarms']:>13.2%}{figures['missed']:>9.2%}{delay:>7}{raised:>14}")
+
+
+@twin.command()
+@click.argument("alarm_id", metavar="ALARM", type=WholeRange(1))
+@json_option
+@click.pass_obj
+def alarm(workspace: Workspace, alarm_id: int, as_json: bool) -> None:
+    """Show ALARM, the data behind it, and what people did."""
+    from chromatrace.services import twin as service
+    from chromatrace.twin.store.alarms import alarm as read_alarm
+
+    with ExitStack() as stack:
+        view, events = read_alarm(service.open_store(workspace, stack), alarm_id, service.now_ns())
+    emit(as_json, {"alarm": view, "events": events})
+
+
+@twin.command()
+@click.argument("alarm_id", metavar="ALARM", type=WholeRange(1))
+@click.option("--note", default="", help="Note, stored with the acknowledgement.")
+@json_option
+@click.pass_obj
+def acknowledge(workspace: Workspace, alarm_id: int, note: str, as_json: bool) -> None:
+    """Acknowledge ALARM as the signer.
+
+    The signer needs the role supervisor, producer, gateway or inspector.
+    """
+    from chromatrace.services import twin as service
+    from chromatrace.twin.store.alarms import acknowledge as store_acknowledgement
+
+    service.require_alarm_role(workspace.chain, workspace.chain.sender)
+    with ExitStack() as stack:
+        store = service.open_store(workspace, stack)
+        view = store_acknowledgement(store, alarm_id, workspace.chain.sender, service.now_ns(), note)
+    emit(as_json, {"alarm": view.id, "state": view.state.value, "by": view.acknowledged_by})
+
+
+@twin.command()
+@click.argument("alarm_id", metavar="ALARM", type=WholeRange(1))
+@click.option("--minutes", required=True, type=FiniteRange(0.1, 1440), help="Time on the shelf, at most 24 hours.")
+@click.option("--reason", required=True, help="Reason, stored with the alarm.")
+@json_option
+@click.pass_obj
+def shelve(workspace: Workspace, alarm_id: int, minutes: float, reason: str, as_json: bool) -> None:
+    """Shelve the condition of ALARM as the signer: its alarms are recorded and not announced.
+
+    The signer needs the role supervisor, producer, gateway or inspector.
+    """
+    from chromatrace.services import twin as service
+    from chromatrace.twin.store.alarms import shelve as store_shelf
+
+    service.require_alarm_role(workspace.chain, workspace.chain.sender)
+    now = service.now_ns()
+    with ExitStack() as stack:
+        store = service.open_store(workspace, stack)
+        until = now + round(minutes * 60e9)
+        view = store_shelf(store, alarm_id, workspace.chain.sender, now, until, reason)
+    emit(as_json, {"alarm": view.id, "state": view.state.value, "until": format_time(until // 10**9)})
+
+
+@twin.command()
+@click.argument("alarm_id", metavar="ALARM", type=WholeRange(1))
+@json_option
+@click.pass_obj
+def unshelve(workspace: Workspace, alarm_id: int, as_json: bool) -> None:
+    """Take the condition of ALARM off the shelf as the signer."""
+    from chromatrace.services import twin as service
+    from chromatrace.twin.store.alarms import unshelve as remove_shelf
+
+    service.require_alarm_role(workspace.chain, workspace.chain.sender)
+    with ExitStack() as stack:
+        store = service.open_store(workspace, stack)
+        view = remove_shelf(store, alarm_id, workspace.chain.sender, service.now_ns())
+    emit(as_json, {"alarm": view.id, "state": view.state.value})

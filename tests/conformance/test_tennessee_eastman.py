@@ -153,5 +153,9 @@ def test_fault_in_a_window_is_reported(data, tmp_path, method, fault, window):
     assert error.startswith(f"error: {window}: ")
     assert "seem to contain a fault: in rows" in error
     assert not output.exists()
-    if window == "training":
-        assert run("train", file, "--columns", COLUMNS, *options, "--rows", "0..159", "--method", "pca", "--json")
+
+
+def test_window_is_named_by_its_rows(data, tmp_path):
+    options = ["--limits", data / "d00_te.dat", "--limit-rows", "0..799", "-o", tmp_path / "model.json", "--json"]
+    facts = run("train", data / "d00.dat", "--columns", COLUMNS, "--rows", "100..499", *options)
+    assert (facts["training"]["rows"], facts["limit_data"]["rows"]) == ([100, 499], [0, 799])

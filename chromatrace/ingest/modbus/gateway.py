@@ -15,11 +15,12 @@ from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
-from chromatrace.domain.errors import InvalidInput, Unavailable
+from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.reading import GOOD, Reading, ReadingValue
 from chromatrace.ingest.errors import SpoolUnavailable
 from chromatrace.ingest.modbus.blocks import Block, blocks_of
-from chromatrace.ingest.modbus.register_map import BIT_TABLES, ModbusTag, RegisterMap
+from chromatrace.ingest.modbus.register_map import BIT_TABLES, ModbusTag
+from chromatrace.ingest.modbus.settings import ModbusSettings
 from chromatrace.ingest.modbus.statistics import ModbusStatistics
 from chromatrace.ingest.modbus.values import decode
 from chromatrace.ingest.spool import Spool
@@ -51,7 +52,6 @@ _OF_ADDRESS = {2, 3}
 """Codes that may concern a part of the registers of a request."""
 _OF_PART = _OF_ADDRESS | {4}
 
-_RESUME_WINDOW = 8_192
 _RESUME_LIMIT = 400_000
 _SPOOL_RETRY_S = 1.0
 _STORE_AFTER_NS = 500_000_000
@@ -64,44 +64,6 @@ class _ConnectionClosed(ConnectionError):
 
 class DeviceUnavailable(Unavailable):
     """No device responds."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModbusSettings:
-    """Address, channel and register map. Raises `InvalidInput`, which names the setting.
-
-    once       read each tag once, then end
-    timeout_s  timeout of a connection attempt and of a request
-    backoff_s  minimum and maximum pause before a reconnect, and before the next request to a silent device
-    give_up_s  maximum time without a response; None: unlimited
-    """
-
-    host: str
-    port: int
-    channel: str
-    map: RegisterMap
-    once: bool = False
-    timeout_s: float = 3.0
-    backoff_s: tuple[float, float] = (0.2, 30.0)
-    give_up_s: float | None = None
-
-    def __post_init__(self) -> None:
-        if not self.host or not 1 <= self.port <= 65_535:
-            raise InvalidInput(f"expected HOST:PORT, got {self.address!r}", field="address")
-        if not 1 <= len(self.channel) <= 120:
-            raise InvalidInput(f"expected 1 to 120 characters, got {self.channel!r}", field="channel")
-        for name in ("timeout_s", "give_up_s"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise InvalidInput(f"{value} is not a finite number above 0", field=name)
-        minimum, maximum = self.backoff_s
-        if not 0 < minimum <= maximum < float("inf"):
-            raise InvalidInput(f"expected 0 < minimum <= maximum, got {self.backoff_s}", field="backoff_s")
-
-    @property
-    def address(self) -> str:
-        """Return HOST:PORT."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(order=True, slots=True)
@@ -366,15 +328,10 @@ class ModbusGateway:
         return Reading(tag.source, tag.tag, time_ns, time.time_ns(), value, tag.unit, quality, sequence)
 
     def _resume(self, sources: set[str]) -> None:
-        """Find the next sequence number of each source, searching backwards from the end of the channel."""
-        stop = self._spool.size(self.settings.channel)
-        limit = max(0, stop - _RESUME_LIMIT)
-        while stop > limit and sources - self._next_sequence.keys():
-            start = max(limit, stop - _RESUME_WINDOW)
-            for source, *_, sequence, _ in self._spool.fields(self.settings.channel, start, stop):
-                if source in sources:
-                    self._next_sequence[source] = max(self._next_sequence.get(source, 0), sequence + 1)
-            stop = start
+        """Find the next sequence number of each source among the last readings of the channel."""
+        for (source, _), end in self._spool.series_ends(self.settings.channel, _RESUME_LIMIT, 0).items():
+            if end is not None and source in sources:
+                self._next_sequence[source] = max(self._next_sequence.get(source, 0), end.sequence + 1)
 
     def _store(self, readings: list[Reading]) -> None:
         """Store readings. Retry while the spool is unavailable; no polls happen meanwhile."""

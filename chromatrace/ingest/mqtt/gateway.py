@@ -170,7 +170,6 @@ class MqttGateway:
         self.statistics = GatewayStatistics()
         self._spool = spool
         self._writer = SpoolWriter(spool, settings.channel, self.statistics)
-        self._known: set[tuple[str, str]] = set()
         self._stop = threading.Event()
         self._logged_reason = ""
         self._connection: _Connection | None = None
@@ -227,7 +226,7 @@ class MqttGateway:
         self.statistics.reconnects += again
         connection.publish_online()
         if again and not self.settings.persistent:
-            self._nodes.reconnected()
+            self._nodes.reconnected(nodes_waited=self.settings.primary_host is not None)
         elif again or (last := self._last_readings()):
             self._resumed(connection, [] if again else last)
         self.statistics.connected = True
@@ -291,12 +290,7 @@ class MqttGateway:
         """Store values in the spool. Retry while it is unavailable; meanwhile the queue applies back-pressure."""
         while True:
             try:
-                new = {(value.key.source, value.key.tag): value.key for value in values}
-                for series in self._known & new.keys():
-                    del new[series]
-                self._writer.resume(new.values())
                 self._writer.write(values)
-                self._known |= new.keys()
                 break
             except SpoolUnavailable as error:
                 self.statistics.spool_retries += 1

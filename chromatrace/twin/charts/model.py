@@ -183,7 +183,8 @@ class Form:
     def precision(self) -> Array:
         """The inverse of the covariance that the model implies for the lagged standardised values."""
         if self._whitening is not None:
-            return self._whitening @ self._whitening
+            squared: Array = self._whitening @ self._whitening
+            return squared
         residual = np.eye(len(self._basis)) - self._basis @ self._basis.T
         precision: Array = (self._basis * self._weights) @ self._basis.T + residual / self._noise
         return precision

@@ -1,15 +1,6 @@
-"""A model of each kind of the simulated line."""
+"""Make the plans and readings of these tests importable."""
 
-import pytest
-from twin_data import CVA, PCA, trained
+import sys
+from pathlib import Path
 
-
-@pytest.fixture(scope="session")
-def models():
-    """Return a model of each kind."""
-    return {"pca": trained(PCA), "cva": trained(CVA)}
-
-
-@pytest.fixture(params=["pca", "cva"])
-def model(models, request):
-    return models[request.param]
+sys.path.insert(0, str(Path(__file__).parent))

@@ -112,7 +112,7 @@ def test_table_gives_the_signals_of_each_tag(seed):
 
 
 def test_dead_sensor_gives_no_signals():
-    """A sensor that is stuck on one side would otherwise signal for ever."""
+    """A sensor that is stuck on one side would otherwise signal permanently."""
     chart = TagChart(TagLimits(0, 1, dead_after=4), ALL)
     signals = [chart.update(0.5) for _ in range(40)]
     assert signals[:4] == [0] * 4
