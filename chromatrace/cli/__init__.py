@@ -30,6 +30,7 @@ COMMANDS = {
     "Production line": {
         "plant": "Serve a simulated or recorded plant over OPC UA and Modbus TCP.",
         "ingest": "Store readings from machines and files in the spool.",
+        "gateway": "Run all sources of a plant file; show and replay dead letters.",
         "instrument": "Read result files of laboratory instruments.",
         "log": "Anchor the logs of readings on the chain and verify readings.",
     },
@@ -51,8 +52,7 @@ COMMANDS = {
 OPTIONS = [
     ("--data DIR", "Data folder. Default: .chromatrace."),
     ("--config FILE", "Settings file. Default: chromatrace.toml in the data folder."),
-    ("--version", "Show the version."),
-    ("-h, --help", "Show this help; also available for every command."),
+    ("-h, --help", "Show this help; also available for every command. --version shows the version."),
 ]
 """The options that `--help` shows; every setting is also an option."""
 

@@ -27,7 +27,7 @@ import hashlib
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
@@ -210,26 +210,39 @@ class Spool(Closing):
             listed.extend(result.conflicts[: LISTED_CONFLICTS - len(listed)])
         return AppendResult(stored, duplicates, conflicting, tuple(listed))
 
-    def _append_batch(self, channel: str, batch: list[ReadingFields], offset: int) -> AppendResult:
+    def append_groups(self, channel: str, groups: Sequence[Sequence[ReadingFields]]) -> list[AppendResult]:
+        """Store groups of valid readings in one transaction: all of them or none. Return the result of each group."""
+        if not isinstance(channel, str) or not 1 <= len(channel) <= _MAX_NAME:
+            raise InvalidInput(f"expected 1 to {_MAX_NAME} characters, got {channel!r}", field="channel")
+        with self._db.typed_errors(), self._lock, self._transaction():
+            return [self._append_rows(channel, group, 0) for group in groups]
+
+    def _append_batch(self, channel: str, batch: Sequence[ReadingFields], offset: int) -> AppendResult:
         with self._transaction():
-            series, kinds = self._series_of(channel), self._kinds
-            first = self._end(self._channel_id(channel))
-            rows = [
-                (row_id, series[source, tag], time, received, value, kinds[unit, quality, replayed], sequence)
-                for row_id, (source, tag, time, received, value, unit, quality, sequence, replayed) in enumerate(
-                    batch, first
-                )
-            ]
-            # Usually all readings are new and one statement stores them. Otherwise, store them one by one.
-            self._db.execute("SAVEPOINT all_new")
-            try:
-                self._db.executemany(_INSERT, rows)
-            except sqlite3.IntegrityError:
-                self._db.execute("ROLLBACK TO all_new")
-                return self._append_one_by_one(rows, batch, first, offset)
+            return self._append_rows(channel, batch, offset)
+
+    def _append_rows(self, channel: str, batch: Sequence[ReadingFields], offset: int) -> AppendResult:
+        """Store readings in the open transaction."""
+        series, kinds = self._series_of(channel), self._kinds
+        first = self._end(self._channel_id(channel))
+        rows = [
+            (row_id, series[source, tag], time, received, value, kinds[unit, quality, replayed], sequence)
+            for row_id, (source, tag, time, received, value, unit, quality, sequence, replayed) in enumerate(
+                batch, first
+            )
+        ]
+        # Usually all readings are new and one statement stores them. Otherwise, store them one by one.
+        self._db.execute("SAVEPOINT all_new")
+        try:
+            self._db.executemany(_INSERT, rows)
+        except sqlite3.IntegrityError:
+            self._db.execute("ROLLBACK TO all_new")
+            return self._append_one_by_one(rows, batch, first, offset)
         return AppendResult(len(batch), 0)
 
-    def _append_one_by_one(self, rows: list[_Row], batch: list[ReadingFields], first: int, offset: int) -> AppendResult:
+    def _append_one_by_one(
+        self, rows: list[_Row], batch: Sequence[ReadingFields], first: int, offset: int
+    ) -> AppendResult:
         end, duplicates = first, 0
         conflicting: list[tuple[int, int]] = []
         for position, row in enumerate(rows):
