@@ -23,6 +23,7 @@ from app.errors import (
 from app.password_logins import PasswordLogins
 from app.presenters.batch import BatchLoader
 from app.presenters.organisations import OrganisationSummary, organisation_summary
+from app.presenters.reading_window import ReadingsSource
 from app.rights import ActingOperator, ReadableProductLines
 from app.services import CaptureRecorder, ChainService, ContractError
 from app.sessions import SessionStore, SessionUser
@@ -36,6 +37,7 @@ from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
 from chromatrace.index import Index, Snapshot
 from chromatrace.index.views import BatchView, Reader
+from chromatrace.plant import Plant
 from chromatrace.services.rights import Rights
 from chromatrace.services.search import Relation
 
@@ -56,6 +58,8 @@ class Portal:
     limiter: Limiter
     recorder: CaptureRecorder | None
     kinds: tuple[RecordKind, ...]
+    readings: ReadingsSource | None
+    plant: Plant | None
 
     def close(self) -> None:
         """Close all connections."""

@@ -105,6 +105,14 @@ class PortalSettings:
         default_text="the first three that vary",
         metavar="TAG",
     )
+    plant_organisation: int | None = setting(
+        None,
+        "Number of the organisation that runs the plant of the spool. Its operators may open the workshop pages, which "
+        "show readings.",
+        minimum=1,
+        default_text="no workshop pages",
+        metavar="N",
+    )
     capture_department: str | None = setting(
         None,
         "Record the digest of each captured EPCIS document on the chain, as a record of this department. The keystore "

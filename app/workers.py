@@ -48,10 +48,10 @@ def prepare(workspace: Workspace, config: PortalSettings) -> Start:
     """Check the configuration, bring the index up to date, and return a function that starts a worker."""
     config.require_proxy()
     signer = workspace.signer if config.capture_department else None
-    kinds = plant_of(workspace.settings.plant).record_kinds
+    plant = plant_of(workspace.settings.plant)
 
     def create(spool: Spool) -> Flask:
-        return create_app(config, spool, signer, kinds)
+        return create_app(config, spool, signer, plant)
 
     create(workspace.spool).extensions["portal"].close()
     _ = workspace.index

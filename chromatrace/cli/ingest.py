@@ -8,13 +8,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
+from chromatrace.ingest.gateway.encryption import unencrypted_risk
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
 
@@ -26,7 +26,6 @@ channel_option = click.option("--channel", required=True, help="Log channel of t
 _ONCE_GIVE_UP_S = 30.0
 _MAX_SHOWN = 20
 _TRUST_TIMEOUT_S = 10.0
-_MODBUS_PORT = 502
 
 
 @click.group()
@@ -252,7 +251,8 @@ def opcua(
     If the server is unreachable, the command retries at increasing intervals. After an interruption, it reads the gap
     from the server's history and marks these readings as replayed; no reading is stored twice.
     """
-    from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSecurity, OpcUaSettings
+    from chromatrace.ingest.opcua.background import BackgroundGateway
+    from chromatrace.ingest.opcua.settings import OpcUaSecurity, OpcUaSettings
     from chromatrace.ingest.opcua.trust import trusted_certificates
 
     if certificate is None and not unencrypted:
@@ -340,7 +340,9 @@ def modbus(
     Example:
       chromatrace ingest modbus press.example:502 --channel line-1 --map press.toml
     """
-    from chromatrace.ingest.modbus import ModbusGateway, ModbusSettings, load_map
+    from chromatrace.ingest.modbus.gateway import ModbusGateway
+    from chromatrace.ingest.modbus.register_map import load_map
+    from chromatrace.ingest.modbus.settings import ModbusSettings, parse_address
 
     register_map = load_map(map_path)
     if check:
@@ -349,7 +351,7 @@ def modbus(
     if address is None or channel is None:
         name = "channel" if address else "address"
         raise InvalidInput("missing", field=name, hint="HOST:PORT and --channel are required without --check")
-    host, port = _host_and_port(address)
+    host, port = parse_address(address)
     settings = ModbusSettings(
         host,
         port,
@@ -367,18 +369,6 @@ def modbus(
     emit(as_json, statistics.as_dict())
     if statistics.bad_count:
         raise SystemExit(1)
-
-
-def _host_and_port(address: str) -> tuple[str, int]:
-    """Return the host and the port of HOST:PORT or [IPv6]:PORT. Raises `InvalidInput`."""
-    parts = urlsplit(f"//{address}")
-    try:
-        port = _MODBUS_PORT if parts.port is None else parts.port
-    except ValueError:
-        port = 0
-    if not parts.hostname or not port or parts.path or parts.username is not None:
-        raise InvalidInput(f"expected HOST:PORT, got {address!r}", field="address", hint="such as press.example:502")
-    return parts.hostname, port
 
 
 @ingest.command()
@@ -483,11 +473,9 @@ def _trust_folder(workspace: Workspace) -> Path:
 
 def _confirm_unencrypted(url: str, user: str | None, hint: str = "use --certificate and --private-key") -> None:
     """Ask for confirmation if a password or a remote connection is not encrypted. Raises `InvalidInput`."""
-    host = urlsplit(url).hostname or ""
-    if user is None and host in ("localhost", "127.0.0.1", "::1"):
+    message = unencrypted_risk(url, user)
+    if message is None:
         return
-    sent = "the password and the values are" if user is not None else "the values are"
-    message = f"{sent} not encrypted, and the server is not authenticated"
     if sys.stdin.isatty() and click.confirm(f"{message}. Connect?", err=True):
         return
     raise InvalidInput(message, field="certificate", hint=f"{hint}, or --unencrypted")
@@ -504,8 +492,8 @@ def trust(workspace: Workspace, url: str, expected: str | None, as_json: bool) -
     Compare its SHA-256 with the one that the server's operator gives you. A server with another certificate at the same
     address is rejected before a password is sent.
     """
-    from chromatrace.ingest.opcua import OpcUaSettings
     from chromatrace.ingest.opcua.session import CONNECTION_ERRORS
+    from chromatrace.ingest.opcua.settings import OpcUaSettings
     from chromatrace.ingest.opcua.trust import add_to_trust_list, fingerprint, server_certificate
 
     OpcUaSettings(url, "any")  # checks the URL

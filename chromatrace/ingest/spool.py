@@ -29,12 +29,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count, islice
+from itertools import count, islice, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
 from chromatrace.domain.errors import Conflict, InvalidInput
-from chromatrace.domain.reading import Reading, ReadingValue
+from chromatrace.domain.reading import GOOD, Reading, ReadingValue
 from chromatrace.ingest.errors import SpoolCorrupt, SpoolFull, SpoolUnavailable
 from chromatrace.ingest.records import (
     LISTED_CONFLICTS,
@@ -363,6 +363,58 @@ class Spool(Closing):
                 (begin, begin + (1 << _POSITION_BITS), from_ns, to_ns),
             ).fetchone()
         return None if first is None else (first - begin, last - begin)
+
+    def series(self, channel: str) -> list[tuple[str, str]]:
+        """Return the source and tag of each series of the channel, sorted."""
+        with self._db.typed_errors(), self._lock:
+            rows = self._db.execute(
+                "SELECT source, tag FROM series WHERE channel_id = ? ORDER BY source, tag", (self._channel_id(channel),)
+            )
+            return [(source, tag) for source, tag in rows]
+
+    def latest_time(self, channel: str) -> int | None:
+        """Return the source time (Unix ns) of the channel's last entry, or None without entries."""
+        size = self.size(channel)
+        return self.time_range(channel, size - 1, size)[0] if size else None
+
+    def series_fields(
+        self, channel: str, source: str, tag: str, from_ns: int, to_ns: int, limit: int
+    ) -> list[ReadingFields]:
+        """Return the first `limit` readings of a series with a source time from `from_ns` to before `to_ns`."""
+        with self._db.typed_errors(), self._lock:
+            return self._db.execute(
+                _SELECT + "WHERE reading.source_time_ns >= ? AND reading.source_time_ns < ? AND reading.series_id = ?"
+                " ORDER BY reading.source_time_ns LIMIT ?",
+                (from_ns, to_ns, self._series_id(channel, source, tag), limit),
+            ).fetchall()
+
+    def extremes(
+        self, channel: str, source: str, tag: str, times_ns: Sequence[int]
+    ) -> Iterator[tuple[int, int, float | None, float | None]]:
+        """Yield for each interval between consecutive times: readings, good numbers, their minimum and maximum.
+
+        An interval includes its first time and not its second.
+        """
+        with self._db.typed_errors(), self._lock:
+            series_id = self._series_id(channel, source, tag)
+            good = ",".join(str(kind) for (kind,) in self._db.execute("SELECT id FROM kind WHERE quality = ?", (GOOD,)))
+        number = f"iif(kind_id IN ({good}) AND typeof(value) <> 'text', CAST(value AS REAL), NULL)"
+        # One statement for each interval: no sorting, and writers wait for a short time only.
+        statement = (  # the ids in it are numbers of this file
+            f"SELECT count(*), count({number}), min({number}), max({number}) FROM reading"  # noqa: S608
+            " WHERE source_time_ns >= ? AND source_time_ns < ? AND series_id = ?"
+        )
+        for start, stop in pairwise(times_ns):
+            with self._db.typed_errors(), self._lock:
+                row = self._db.execute(statement, (start, stop, series_id)).fetchone()
+            yield row
+
+    def _series_id(self, channel: str, source: str, tag: str) -> int:
+        row = self._db.execute(
+            "SELECT id FROM series WHERE channel_id = ? AND source = ? AND tag = ?",
+            (self._channel_id(channel), source, tag),
+        ).fetchone()
+        return row[0] if row else 0
 
     def conflicts(self, channel: str) -> Iterator[tuple[Reading, SpooledReading]]:
         """Yield each rejected conflicting reading and the stored reading that it contradicts, in order of arrival."""

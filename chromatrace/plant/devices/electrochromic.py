@@ -19,10 +19,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from chromatrace.plant.errors import PlantError
 from chromatrace.plant.films import Film
-from chromatrace.plant.records import Plant
-from chromatrace.plant.table import TomlTable
+from chromatrace.plant.names import Names
+from chromatrace.storage.toml import TomlTable
 
 FIRST = ("crystalline share", "W5+ share", "film thickness", "grain size")
 FINAL = ("optical modulation", "coloration efficiency", "cycling stability", "switching time", "optical memory")
@@ -56,31 +55,33 @@ _Part = TypeVar("_Part", _Layer, _Stack)
 
 
 class ElectrochromicStack:
-    """The `Device` of an electrochromic window. Raises `PlantError`, which names the field."""
+    """The `Device` of an electrochromic window. `table` has its parameters."""
 
-    def __init__(self, plant: Plant) -> None:
-        table = TomlTable({} if plant.device is None else plant.device.parameters, "device")
+    def __init__(self, table: TomlTable) -> None:
         self._working_station = table.text("working_station")
         self._counter_station = table.text("counter_station")
         self._working = _numbers(table, "working", _Layer)
         self._counter = _numbers(table, "counter", _Layer)
         self._stack = _numbers(table, "stack", _Stack)
         table.finish()
-        self._check(plant)
 
-    def _check(self, plant: Plant) -> None:
-        known = {station.id for station in plant.stations}
+    @classmethod
+    def check(cls, names: Names, top: TomlTable) -> None:
+        """Check the parameters, and that the quantities of the check sheets can be measured."""
+        table = top.table("device")
+        table.text("kind")
+        cls(table)
         for name in ("working_station", "counter_station"):
-            if getattr(self, f"_{name}") not in known:
-                raise PlantError(f"unknown station {getattr(self, f'_{name}')!r}", field=f"device.{name}")
-        for position, sheet in enumerate(plant.check_sheets):
-            measurable = {"first": FIRST, "final": FINAL}.get(sheet.stage, ())
-            for line, check in enumerate(sheet.checks):
-                if check.quantity not in measurable:
-                    raise PlantError(
-                        f"{check.quantity!r} cannot be measured at stage {sheet.stage!r}",
-                        field=f"check_sheets[{position}].checks[{line}].quantity",
-                        hint=f"measurable: {', '.join(measurable) or 'nothing'}",
+            table.reference(name, "station", names["stations"])
+        for sheet in top.tables("check_sheets"):
+            measurable = {"first": FIRST, "final": FINAL}.get(sheet.text("stage"), ())
+            for check in sheet.tables("checks"):
+                quantity = check.text("quantity")
+                if quantity and quantity not in measurable:
+                    check.mistake(
+                        "quantity",
+                        f"{quantity!r} cannot be measured at stage {sheet.text('stage')!r}",
+                        f"measurable: {', '.join(measurable) or 'nothing'}",
                     )
 
     def stations(self, stage: str) -> tuple[str, ...]:
@@ -173,5 +174,4 @@ def _spread(random: np.random.Generator) -> float:
 def _numbers(table: TomlTable, name: str, record: type[_Part]) -> _Part:
     part = table.table(name)
     values = {item.name: part.number(item.name, above=0) for item in fields(record)}
-    part.finish()
-    return record(**values)
+    return table.part(part.build(record, **values))

@@ -15,7 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chromatrace.cli import main
 from chromatrace.domain.errors import NotAuthorised, Unavailable
-from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSecurity, OpcUaSettings
+from chromatrace.ingest.opcua.background import BackgroundGateway
+from chromatrace.ingest.opcua.settings import OpcUaSecurity, OpcUaSettings
 from chromatrace.ingest.opcua.trust import fingerprint, read_certificate
 from chromatrace.ingest.spool import Spool
 from chromatrace.plant import example_plant

@@ -36,8 +36,10 @@ from app.api.epcis.views import CAPTURE_ROLES
 from app.rights import CONSOLE_ROLES, CUSTODY_ROLES
 from chromatrace.chain import calls
 from chromatrace.domain.identifiers import BatchKey, Lot
+from chromatrace.domain.reading import Reading
 from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
 from chromatrace.domain.serials import SerialRange
+from chromatrace.ingest.spool import Spool
 
 GRANTED, NOT_GRANTED, PARTNERS, RIVALS, UNKNOWN = 31, 32, 33, 34, 39
 """Product lines: of the maker, granted to the partner or not; of the partner; of the rival; without a batch."""
@@ -114,6 +116,10 @@ def _recall(principal, line):
     return principal.has(Role.SUPERVISOR) and principal.lists(line)
 
 
+def _workshop(principal, line):
+    return principal.organisation == MAKER and principal.has(CONSOLE_ROLES)
+
+
 def _offer(principal, line):
     offered = OWNERS[line] == MAKER and principal.organisation == PARTNER
     return offered and principal.reads(line) & GRANT & ~Scope.DOCUMENTS == Scope.PRODUCT | Scope.LOGISTICS
@@ -188,6 +194,9 @@ FORMS = (
     Form("console.recall", "GET", "/console/recall/{id}?format=json", _recall),
     Form("console.recall", "POST", "/console/recall/{id}", _recall, {"reason": "a test"}),
     Form("console.order", "GET", "/console/orders/C-1", CONSOLE_ROLES),
+    Form("workshop.trend", "GET", "/workshop/trend", _workshop),
+    Form("workshop.trend_json", "GET", "/workshop/trend.json?tag=SP-201/power", _workshop),
+    Form("workshop.trend_csv", "GET", "/workshop/trend.csv?tag=SP-201/power", _workshop),
     Form("inspector.tasks", "GET", "/console/inspections", Role.INSPECTOR),
     Form("inspector.submit", "POST", "/console/inspections/{id}/0x01", Role.INSPECTOR, {"defects": "0"}),
     Form("api.batch", "GET", "/api/v1/batches/{gtin}/{lot}", PUBLIC),
@@ -244,13 +253,15 @@ REDUCED_NUMBER = -1
 class Matrix:
     """The objects and the sessions of the principals."""
 
-    def __init__(self, members, kinds=()):
+    def __init__(self, members, plant=None):
         self.members = members
         self.keys = {line: BatchKey(gtin(line), Lot("X-1")) for line in OBJECTS}
         self._register()
         self._publish()
         members.sync()
-        self.app = members.portal(kinds=kinds)
+        self.spool = Spool(members.folder / "matrix-spool.db")
+        self.spool.append("line", [Reading("SP-201", "power", 1_767_225_600 * 10**9, 1_767_225_600 * 10**9, 1.0, "W")])
+        self.app = members.portal(plant, self.spool, plant_organisation=MAKER)
         self.clients = {principal.name: self._client(principal) for principal in principals()}
         self._withdraw()
 

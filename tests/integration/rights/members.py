@@ -157,7 +157,7 @@ class Members:
         """Return the number of organisations on the chain."""
         return self.chain(REGISTRAR).read(reads.organisation_count())
 
-    def portal(self, kinds=(), **settings):
+    def portal(self, plant=None, readings=None, **settings):
         """Return a portal without rate limits and without checks of form tokens."""
         unlimited = dict.fromkeys(("page_limit", "api_limit", "login_limit", "scan_limit"), "100000 per minute")
         app = create_app(
@@ -169,7 +169,8 @@ class Members:
                 query_limit_ms=60_000,
                 **(unlimited | settings),
             ),
-            kinds=kinds,
+            readings=readings,
+            plant=plant,
         )
         app.config["WTF_CSRF_ENABLED"] = False
         return app

@@ -1,0 +1,33 @@
+"""The workshop: what the machines of the portal's own plant do. For engineers and supervisors of its organisation.
+
+The pages show readings, which competitors must not see. They exist only if the setting `plant_organisation` names the
+organisation whose plant it is, and only for its operators.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+from flask_limiter import Limiter
+
+from app.security import limit_views
+from app.settings import PortalSettings
+from app.workshop import trend
+from app.workshop.access import is_member, require_member
+
+__all__ = ["is_member", "register"]
+
+
+PAGES = (("workshop.trend", "Trend"),)
+"""Endpoint and label of each page of the sub-navigation."""
+
+
+def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
+    """Add the routes. Each needs a role of `CONSOLE_ROLES` in the organisation whose plant it is."""
+    blueprint = Blueprint("workshop", __name__)
+    blueprint.before_request(require_member)
+    blueprint.add_url_rule("/workshop/trend", "trend", trend.page)
+    blueprint.add_url_rule("/workshop/trend.json", "trend_json", trend.as_json)
+    blueprint.add_url_rule("/workshop/trend.csv", "trend_csv", trend.as_csv)
+    app.register_blueprint(blueprint)
+    app.add_template_global(lambda: PAGES, "workshop_pages")
+    limit_views(app, limiter, dict.fromkeys(("workshop.trend_json", "workshop.trend_csv"), config.api_limit))
