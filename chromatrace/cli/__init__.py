@@ -52,7 +52,7 @@ COMMANDS = {
 OPTIONS = [
     ("--data DIR", "Data folder. Default: .chromatrace."),
     ("--config FILE", "Settings file. Default: chromatrace.toml in the data folder."),
-    ("-h, --help", "Show this help; also available for every command. --version shows the version."),
+    ("-h, --help", "Show this help or a command's; --version: the version."),
 ]
 """The options that `--help` shows; every setting is also an option."""
 

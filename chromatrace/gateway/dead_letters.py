@@ -47,7 +47,7 @@ class StoredLetter:
 
     @property
     def complete(self) -> bool:
-        """Return whether the payload is complete, so that it can be replayed."""
+        """Return whether the payload can be replayed: it is complete."""
         return self.state != COUNTED and self.form in _REPLAYABLE and len(self.payload) == self.size
 
     def as_dict(self, *, payload: bool = False) -> dict[str, Any]:
@@ -154,6 +154,15 @@ class DeadLetters:
         with self._store.writing() as db:
             db.execute("UPDATE letter SET state = 'replayed' WHERE id = ?", (letter_id,))
 
+    def resolve(self, origin: str, address: str) -> None:
+        """Mark the letters of a file as replayed."""
+        with self._store.writing() as db:
+            db.execute(
+                "UPDATE letter SET state = 'replayed'"
+                " WHERE state = 'open' AND origin = ? AND form = 'file' AND address = ?",
+                (origin, address),
+            )
+
     def purge(self, ids: Sequence[int]) -> int:
         """Remove letters and return their number. An open letter leaves a count by source and reason."""
         now_ns = time.time_ns()
@@ -217,6 +226,10 @@ class OriginRecorder:
     def remember_birth(self, topic: str, payload: bytes) -> None:
         """Keep the last Sparkplug birth of a topic."""
         self.letters.remember_birth(self.origin, topic, payload)
+
+    def resolve(self, address: str) -> None:
+        """Mark the letters of a file as replayed."""
+        self.letters.resolve(self.origin, address)
 
     def accepts_type(self, source: str, tag: str, kind: str) -> bool:
         """Return whether an operator accepted values of this kind for a tag."""

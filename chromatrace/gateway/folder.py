@@ -145,8 +145,11 @@ class FolderReader:
         if _stamp(path) != stamp:
             return None  # the file is still growing; it is read again
         self._count(path, result, reasons)
+        known = self._files.get(str(path))
         if reasons:
             self._recorder.record([self._letter(path, digest, result, reasons)])
+        elif known is not None and known.state == FAILED:
+            self._recorder.resolve(str(path))
         self._remember(path, _KnownFile(stamp, digest, FAILED if reasons else READ))
         return result
 

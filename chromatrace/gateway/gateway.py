@@ -37,11 +37,8 @@ class PlantGateway:
         self._stop = threading.Event()
         self._started_s = time.monotonic()
         self._sources = [SupervisedSource(runner, self._stop) for runner in runners]
-        pushed = {
-            runner.id: PushSource(runner.tokens, runner.readings)
-            for runner in runners
-            if isinstance(runner, HttpRunner)
-        }
+        self._http_runners = [runner for runner in runners if isinstance(runner, HttpRunner)]
+        pushed = {runner.id: PushSource(runner.tokens, runner.readings) for runner in self._http_runners}
         self._server = HttpServer(http, self.report, pushed, Answers(store))
 
     @property
@@ -58,6 +55,8 @@ class PlantGateway:
     def __enter__(self) -> PlantGateway:
         self._started_s = time.monotonic()
         self._server.start()
+        for runner in self._http_runners:
+            runner.address = self.http  # with the port that was selected
         for supervised in self._sources:
             supervised.start()
         return self

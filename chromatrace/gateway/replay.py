@@ -35,7 +35,7 @@ _CHANGED_TYPE = "the type changed: a "
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a replay of one letter stored. `error` is the reason if the letter stays open."""
+    """The result of one letter. `error` is the reason if the letter stays open."""
 
     id: int
     stored: int
@@ -56,6 +56,9 @@ class _ReplayRecorder:
 
     def remember_birth(self, topic: str, payload: bytes) -> None:
         """Do nothing: births are not replayed."""
+
+    def resolve(self, address: str) -> None:
+        """Do nothing: `Replay` marks the letter."""
 
     def accepts_type(self, source: str, tag: str, kind: str) -> bool:
         return self.letters.accepts_type(self.channel, source, tag, kind)

@@ -18,7 +18,8 @@ from chromatrace.ingest.modbus.gateway import ModbusGateway
 from chromatrace.ingest.modbus.statistics import ModbusStatistics
 from chromatrace.ingest.mqtt.gateway import MqttGateway
 from chromatrace.ingest.mqtt.settings import MqttSettings
-from chromatrace.ingest.opcua import OpcUaGateway, OpcUaSettings
+from chromatrace.ingest.opcua.gateway import OpcUaGateway
+from chromatrace.ingest.opcua.settings import OpcUaSettings
 from chromatrace.ingest.spool import Spool
 from chromatrace.plant.gateway_options import GatewayOptions
 from chromatrace.plant.plant_sources import FolderSource, HttpSource, ModbusSource, MqttSource, OpcUaSource

@@ -14,7 +14,7 @@ Form = Literal["mqtt", "reading", "pushed", "registers", "file", "lost"]
 
 Overflow = Literal["block", "drop-oldest", "dead-letter"]
 BLOCK, DROP_OLDEST, DEAD_LETTER = get_args(Overflow)
-"""What a full buffer does with the next value: wait, drop the oldest value, or move it to the dead letters."""
+"""Reactions of a full buffer to the next value: wait, drop the oldest value, or move it to the dead letters."""
 
 MAX_PAYLOAD = 64 * 1024
 MAX_REASON = 1_000
@@ -52,6 +52,9 @@ class Recorder(Protocol):
     def remember_birth(self, topic: str, payload: bytes) -> None:
         """Keep the last Sparkplug birth of a topic, which a replay needs."""
 
+    def resolve(self, address: str) -> None:
+        """Mark the letters of a file as replayed: it was read again without an error."""
+
     def accepts_type(self, source: str, tag: str, kind: str) -> bool:
         """Return whether an operator accepted that values of the tag are now of this kind: number or text."""
 
@@ -63,6 +66,9 @@ class NoRecorder:
         """Do nothing."""
 
     def remember_birth(self, topic: str, payload: bytes) -> None:
+        """Do nothing."""
+
+    def resolve(self, address: str) -> None:
         """Do nothing."""
 
     def accepts_type(self, source: str, tag: str, kind: str) -> bool:

@@ -179,7 +179,7 @@ class _Connection:
                 self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        """Remove the oldest message, if the overflow policy says so and the loss is recorded."""
+        """Remove the oldest message, if the overflow policy allows it and the loss is recorded."""
         with self.messages.mutex:
             oldest = self.messages.queue[0] if self.messages.queue else None
         if oldest is None or not self._overflowed(oldest):
