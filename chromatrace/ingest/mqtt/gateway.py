@@ -268,7 +268,7 @@ class MqttGateway:
         self.statistics.reconnects += again
         connection.publish_online()
         if again and not self.settings.persistent:
-            self._nodes.reconnected()
+            self._nodes.reconnected(nodes_waited=self.settings.primary_host is not None)
         elif again or (last := self._last_readings()):
             self._resumed(connection, [] if again else last)
         self.statistics.connected = True

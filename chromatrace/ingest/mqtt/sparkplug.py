@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,12 +21,12 @@ from chromatrace.ingest.mqtt.payload import (
     metric_quality,
     metric_value,
 )
-from chromatrace.ingest.mqtt.sparkplug_pb2 import Metric, Payload
+from chromatrace.sparkplug import BD_SEQ, BOOLEAN, REBIRTH, SEQUENCE_NUMBERS, Metric, Payload, bd_seq_of, now_ms
+
+_logger = logging.getLogger(__name__)
 
 _REBIRTH_INTERVAL_S = 5.0
-_SEQUENCE_NUMBERS = 256
 _MAX_TIME_MS = (2**63 - 1) // 10**6
-_BD_SEQ = "bdSeq"
 _CONTROL = ("Node Control/", "Device Control/", "Node Info/", "Device Info/")
 """Commands of the protocol and descriptions of the node; they are not measurements."""
 
@@ -53,6 +54,16 @@ class _Node:
     last_ns: int = 0
     requested_s: float = float("-inf")
 
+    def is_other_session(self, bd_seq: int | None) -> bool:
+        """Return whether a birth or death with this `bdSeq` belongs to another session than the last birth."""
+        return None not in (bd_seq, self.bd_seq) and bd_seq != self.bd_seq
+
+    def die(self, received_ns: int) -> list[ReceivedValue]:
+        """End the session of the node and its devices. Return the bad readings of their tags."""
+        values = [value for tags in self.tags.values() for value in _stale(tags, received_ns)]
+        self.born, self.tags, self.aliases = False, {}, {}
+        return values
+
     def forget_aliases(self, source: str) -> None:
         """Remove the aliases of the node or of one device."""
         self.aliases = {alias: entry for alias, entry in self.aliases.items() if entry[0] != source}
@@ -74,11 +85,14 @@ class SparkplugNodes:
         ):
             self._ask(group, name, self._nodes.setdefault((group, name), _Node()))
 
-    def reconnected(self) -> None:
-        """Report that the connection was lost: messages may be missing. Each node must send its births again."""
+    def reconnected(self, *, nodes_waited: bool) -> None:
+        """Request the births again after a lost connection. Messages may be missing, unless the nodes waited."""
         for (group, name), node in self._nodes.items():
-            if node.born:
+            if node.born and not nodes_waited:
                 self._gap(group, name, node, "the gateway was not connected; messages may be missing")
+            elif node.born:
+                node.complete = False
+                self._ask(group, name, node)
 
     def report_to(self, statistics: GatewayStatistics) -> None:
         """Count and list in other statistics from now on."""
@@ -105,18 +119,21 @@ class SparkplugNodes:
         node = self._nodes.setdefault((group, name), _Node())
         if kind == "NDEATH":
             return self._node_death(source, node, message, received_ns)
+        values: list[ReceivedValue] = []
         if kind == "NBIRTH":
+            if node.born and node.is_other_session(bd_seq_of(message)):
+                values = node.die(received_ns)  # the death of the earlier session was lost, or follows
             node.born = node.complete = True
             node.aliases, node.tags, node.requested_s = {}, {}, float("-inf")
-            node.bd_seq, node.next_seq = _bd_seq(message), message.seq
+            node.bd_seq, node.next_seq = bd_seq_of(message), message.seq
         elif not node.born:
             self._reject(source, "", f"{kind} with {len(message.metrics)} values before the birth of the node")
             self._ask(group, name, node)
             return []
         if node.complete and message.seq != node.next_seq:
-            missing = (message.seq - node.next_seq) % _SEQUENCE_NUMBERS
+            missing = (message.seq - node.next_seq) % SEQUENCE_NUMBERS
             self._gap(group, name, node, f"sequence number {message.seq} instead of {node.next_seq}: {missing} missing")
-        node.next_seq = (message.seq + 1) % _SEQUENCE_NUMBERS
+        node.next_seq = (message.seq + 1) % SEQUENCE_NUMBERS
         node.last_ns = received_ns
         if kind in ("NBIRTH", "DBIRTH"):
             self._birth(source, node, message)
@@ -127,7 +144,6 @@ class SparkplugNodes:
             self._reject(source, "", f"{kind} with {len(message.metrics)} values before the birth of the device")
             self._ask(group, name, node)
             return []
-        values = []
         for metric in message.metrics:
             value = self._value(source, node, message, metric, received_ns)
             if isinstance(value, str):
@@ -143,7 +159,7 @@ class SparkplugNodes:
         node.forget_aliases(source)
         tags = node.tags[source] = {}
         for metric in message.metrics:
-            if not metric.name or metric.name == _BD_SEQ or metric.name.startswith(_CONTROL):
+            if not metric.name or metric.name == BD_SEQ or metric.name.startswith(_CONTROL):
                 tag = _Tag(None, metric.datatype)
             else:
                 tag = _Tag(self._key(source, metric), metric.datatype)
@@ -201,13 +217,14 @@ class SparkplugNodes:
         return ReceivedValue(tag.key, time_ns, received_ns, value, quality, metric.is_historical)
 
     def _node_death(self, source: str, node: _Node, message: Any, received_ns: int) -> list[ReceivedValue]:
-        bd_seq = _bd_seq(message)
-        if node.born and None not in (bd_seq, node.bd_seq) and bd_seq != node.bd_seq:
-            self._reject(source, "", f"death of an earlier session: bdSeq {bd_seq}, the current one is {node.bd_seq}")
+        bd_seq = bd_seq_of(message)
+        if node.born and node.is_other_session(bd_seq):
+            _logger.info(
+                "%s: death of the earlier session %s ignored; the current one is %s", source, bd_seq, node.bd_seq
+            )
+            self._statistics.ignored_deaths += 1
             return []
-        values = [value for tags in node.tags.values() for value in _stale(tags, received_ns)]
-        node.born, node.tags, node.aliases = False, {}, {}
-        return values
+        return node.die(received_ns)
 
     def _gap(self, group: str, name: str, node: _Node, reason: str) -> None:
         self._statistics.add_gap(UnfilledGap(f"{group}/{name}", "", node.last_ns, reason))
@@ -228,18 +245,10 @@ class SparkplugNodes:
 
 def rebirth_command() -> bytes:
     """Return the payload of the command Node Control/Rebirth."""
-    now_ms = time.time_ns() // 10**6
-    rebirth = Metric(name="Node Control/Rebirth", timestamp=now_ms, datatype=11, boolean_value=True)
-    command: bytes = Payload(timestamp=now_ms, metrics=[rebirth]).SerializeToString()
+    now = now_ms()
+    rebirth = Metric(name=REBIRTH, timestamp=now, datatype=BOOLEAN, boolean_value=True)
+    command: bytes = Payload(timestamp=now, metrics=[rebirth]).SerializeToString()
     return command
-
-
-def _bd_seq(message: Any) -> int | None:
-    for metric in message.metrics:
-        if metric.name == _BD_SEQ:
-            number: int = metric.long_value if metric.WhichOneof("value") == "long_value" else metric.int_value
-            return number
-    return None
 
 
 def _time_ns(time_ms: int) -> int | None:
