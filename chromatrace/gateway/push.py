@@ -55,7 +55,6 @@ class PushedReadings:
         self._source_id = source_id
         self._recorder = recorder
         self._writer = SpoolWriter(spool, channel, self.statistics, recorder, clock_tolerance_ns)
-        self._known: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     def store(self, body: bytes) -> Answer:
@@ -71,10 +70,7 @@ class PushedReadings:
             self._recorder.record(batch.letters)
             rejected: dict[int, str] = {}
             if batch.values:
-                new = {(value.key.source, value.key.tag): value.key for value in batch.values}
-                self._writer.resume(key for series, key in new.items() if series not in self._known)
                 rejected = self._writer.write(batch.values)
-                self._known |= new.keys()
             for position, error in batch.errors.items():
                 reason = f"element {position}: {error}"
                 self.statistics.reject(RejectedTagValue(self._source_id, "", reason))

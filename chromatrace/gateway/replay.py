@@ -24,11 +24,11 @@ from chromatrace.ingest.gateway.writer import SpoolWriter
 from chromatrace.ingest.layout import Layout
 from chromatrace.ingest.mqtt.settings import MqttSettings
 from chromatrace.ingest.mqtt.sparkplug import SparkplugNodes
-from chromatrace.ingest.mqtt.sparkplug_pb2 import Payload
 from chromatrace.ingest.mqtt.topics import JsonTopics
 from chromatrace.ingest.spool import Spool
 from chromatrace.plant.plant_sources import FolderSource, HttpSource, MqttSource
 from chromatrace.plant.records import Plant
+from chromatrace.sparkplug import Payload
 
 _CHANGED_TYPE = "the type changed: a "
 
@@ -156,7 +156,6 @@ class Replay:
         statistics = GatewayStatistics()
         recorder = _ReplayRecorder(self._letters, letter.channel)
         writer = SpoolWriter(self._spool, letter.channel, statistics, recorder, self._plant.gateway.clock_tolerance_ns)
-        writer.resume(value.key for value in values)
         writer.write(values)
         reasons = reasons + recorder.reasons
         if not values and not reasons:

@@ -53,6 +53,8 @@ class GatewayStatistics:
     rebirth_requests: int = 0
     requests: int = 0
     files: int = 0
+    events: int = 0
+    """Events and alarms of an OPC UA server."""
     ignored_deaths: int = 0
     """Deaths of Sparkplug nodes that belong to an earlier session."""
     buffered: int = 0

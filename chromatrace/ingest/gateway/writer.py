@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from chromatrace.domain.reading import Reading, ReadingValue
@@ -16,10 +16,9 @@ from chromatrace.ingest.gateway.dead_letters import (
 )
 from chromatrace.ingest.gateway.statistics import GatewayStatistics, RejectedTagValue
 from chromatrace.ingest.gateway.values import ReceivedValue, TagKey
-from chromatrace.ingest.records import ReadingConflict
+from chromatrace.ingest.records import NUMBER, TEXT, ReadingConflict, SeriesEnd
 from chromatrace.ingest.spool import Spool
 
-_RESUME_WINDOW = 8_192
 _RESUME_LIMIT = 400_000
 
 _Series = tuple[str, str]
@@ -69,9 +68,11 @@ class SpoolWriter:
         self._recorder = recorder or NoRecorder()
         self._tolerance_ns = clock_tolerance_ns
         self._clocks = ClockOffsets()
-        self._kinds: dict[_Series, str] = {}
+        self._kinds: dict[_Series, frozenset[str]] = {}
         self._newest: dict[_Series, _Newest] = {}
         self._next_sequence: dict[str, int] = {}
+        self._ends: dict[_Series, SeriesEnd | None] | None = None
+        self._oldest_ns: dict[str, int] = {}
 
     def newest_ns(self, key: TagKey) -> int | None:
         """Return the source time of the newest stored reading of the tag that is plausible, or None."""
@@ -88,51 +89,57 @@ class SpoolWriter:
         return min(times) if times else None
 
     def resume(self, keys: Iterable[TagKey]) -> None:
-        """Find the last stored reading of each tag, searching backwards from the end of the channel.
+        """Continue after the last stored reading of each tag.
 
-        A tag without a reading among the last `_RESUME_LIMIT` resumes at the oldest of them from the same source,
-        because values were missed only after the earlier gateway stopped.
+        A tag whose readings are all older than the last `_RESUME_LIMIT` of the channel resumes at the oldest of these
+        from the same source, because values were missed only after the earlier gateway stopped.
         """
-        wanted = {(key.source, key.tag) for key in keys} - self._newest.keys()
-        sources = {source for source, _ in wanted}
-        newest: dict[_Series, _Newest] = {}
-        stop = self._spool.size(self._channel)
-        limit = max(0, stop - _RESUME_LIMIT)
-        oldest_ns: dict[str, int] = {}
-        while stop > limit and wanted - newest.keys():
-            start = max(limit, stop - _RESUME_WINDOW)
-            kinds: dict[_Series, str] = {}
-            for source, tag, time_ns, received_ns, value, _, _, sequence, _ in self._spool.fields(
-                self._channel, start, stop
-            ):
-                if source in sources:
-                    oldest_ns[source] = min(oldest_ns.get(source, time_ns), time_ns)
-                    self._next_sequence[source] = max(self._next_sequence.get(source, 0), sequence + 1)
-                series = (source, tag)
-                if series in wanted:
-                    newest.setdefault(series, _Newest()).add(time_ns, received_ns, self._tolerance_ns)
-                    if value is not None:
-                        kinds[series] = _kind(value)
-            self._kinds = kinds | self._kinds
-            stop = start
-        self._newest.update(newest)
-        if stop > 0:
-            for series in wanted - newest.keys():
-                if series[0] in oldest_ns:
-                    self._newest[series] = _Newest(oldest_ns[series[0]])
+        ends = self._ends_of_channel()
+        for key in keys:
+            series = (key.source, key.tag)
+            if series in self._newest or series not in ends:
+                continue
+            end = ends[series]
+            if end is not None:
+                self._newest[series] = _Newest(end.newest_ns, end.plausible_ns)
+            elif key.source in self._oldest_ns:
+                self._newest[series] = _Newest(self._oldest_ns[key.source])
+
+    def newest_of(self, sources: Collection[str], prefix: str) -> int | None:
+        """Return the newest plausible source time of the tags of `sources` that start with `prefix`, or None."""
+
+        def chosen(series: _Series) -> bool:
+            return series[0] in sources and series[1].startswith(prefix)
+
+        self.resume(TagKey(*series, "") for series in self._ends_of_channel() if chosen(series))
+        return max((newest.ns for series, newest in self._newest.items() if chosen(series)), default=None)
 
     def skip(self, source: str, count: int) -> None:
         """Leave out sequence numbers of readings that were lost, which makes the loss visible in the log."""
         self._next_sequence[source] = self._next_sequence.get(source, 0) + count
+
+    def _ends_of_channel(self) -> dict[_Series, SeriesEnd | None]:
+        """Return the ends of the series that earlier gateways stored. They are read once."""
+        if self._ends is None:
+            self._ends = self._spool.series_ends(self._channel, _RESUME_LIMIT, self._tolerance_ns)
+            for series, end in self._ends.items():
+                if end is not None:
+                    source = series[0]
+                    self._oldest_ns[source] = min(self._oldest_ns.get(source, end.oldest_ns), end.oldest_ns)
+                    self._next_sequence[source] = max(self._next_sequence.get(source, 0), end.sequence + 1)
+                    if end.kinds:
+                        self._kinds[series] = end.kinds
+        return self._ends
 
     def write(self, values: Sequence[ReceivedValue]) -> dict[int, str]:
         """Append `values` to the spool in this order. Return the reason by position of each that is not stored.
 
         A duplicate is stored. Raises the spool's errors and leaves the state unchanged then.
         """
+        self.resume(value.key for value in values)
         next_sequence = dict(self._next_sequence)
         newest = {series: replace(times) for series, times in self._newest.items()}
-        kinds = dict(self._kinds)
+        kinds: dict[_Series, frozenset[str]] = {}
         pending: dict[tuple[str, str, int], ReceivedValue] = {}
         readings: list[Reading] = []
         positions: list[int] = []
@@ -176,7 +183,8 @@ class SpoolWriter:
                 replayed += value.replayed
         self._recorder.record([reading_letter(values[position], reason) for position, reason in changed.items()])
         result = self._spool.append(self._channel, readings)
-        self._next_sequence, self._newest, self._kinds = next_sequence, newest, kinds
+        self._next_sequence, self._newest = next_sequence, newest
+        self._kinds |= kinds
         statistics = self._statistics
         statistics.stored += result.stored
         statistics.duplicates += duplicates + result.duplicates
@@ -198,16 +206,17 @@ class SpoolWriter:
                 changed[positions[conflict.position]] = letter.reason
         return changed
 
-    def _changed_type(self, series: _Series, value: ReadingValue, kinds: dict[_Series, str]) -> str | None:
-        """Return why the type of a value does not fit its tag, or None."""
+    def _changed_type(self, series: _Series, value: ReadingValue, added: dict[_Series, frozenset[str]]) -> str | None:
+        """Return why the type of a value does not fit its tag, or None. `added`: types that the batch adds."""
         if value is None:
             return None
-        kind = _kind(value)
-        known = kinds.setdefault(series, kind)
-        if kind != known:
-            if not self._recorder.accepts_type(*series, kind):
-                return f"the type changed: a {kind}, but earlier values of the tag are {known}s"
-            kinds[series] = kind
+        kind = TEXT if isinstance(value, str) else NUMBER
+        known = added.get(series) or self._kinds.get(series) or frozenset()
+        if kind in known:
+            return None
+        if known and not self._recorder.accepts_type(*series, kind):
+            return f"the type changed: a {kind}, but earlier values of the tag are {' or '.join(sorted(known))}s"
+        added[series] = known | {kind}
         return None
 
     def _known(self, identity: tuple[str, str, int], pending: dict[tuple[str, str, int], ReceivedValue]) -> bool:
@@ -230,10 +239,6 @@ class SpoolWriter:
 
 def _any_ns(newest: _Newest | None) -> int:
     return newest.any_ns if newest is not None else 0
-
-
-def _kind(value: ReadingValue) -> str:
-    return "text" if isinstance(value, str) else "number"
 
 
 def _conflict_letter(conflict: ReadingConflict) -> DeadLetter:

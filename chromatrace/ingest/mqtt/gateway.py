@@ -211,7 +211,6 @@ class MqttGateway:
         self._recorder = recorder or NoRecorder()
         self._overflow = overflow
         self._writer = SpoolWriter(spool, settings.channel, self.statistics, self._recorder, clock_tolerance_ns)
-        self._known: set[tuple[str, str]] = set()
         self._stop = threading.Event()
         self._logged_reason = ""
         self._connection: _Connection | None = None
@@ -333,7 +332,7 @@ class MqttGateway:
             self._retried(functools.partial(self._recorder.remember_birth, topic, payload))
         self._retried(lambda: self._recorder.record(letters))
         if values:
-            self._retried(lambda: self._write(values))
+            self._retried(lambda: self._writer.write(values))
             self.statistics.lag_ms = (time.time_ns() - values[-1].source_time_ns) / 1e6
         for message in messages:
             if message.qos:
@@ -369,14 +368,6 @@ class MqttGateway:
             return False
         self.statistics.dropped += 1
         return True
-
-    def _write(self, values: list[ReceivedValue]) -> None:
-        new = {(value.key.source, value.key.tag): value.key for value in values}
-        for series in self._known & new.keys():
-            del new[series]
-        self._writer.resume(new.values())
-        self._writer.write(values)
-        self._known |= new.keys()
 
     def _retried(self, store: Callable[[], object]) -> None:
         """Store something. Retry while the spool is unavailable; meanwhile the queue applies back-pressure."""

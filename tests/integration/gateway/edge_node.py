@@ -8,7 +8,7 @@ import threading
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from chromatrace.ingest.mqtt.sparkplug_pb2 import Metric, Payload
+from chromatrace.sparkplug import Metric, Payload
 
 MS = 1_772_352_000_000
 RESENT = 100
