@@ -96,6 +96,17 @@ class SparkplugNodes:
                 node.complete = False
                 self._ask(group, name, node)
 
+    def report_to(self, statistics: GatewayStatistics) -> None:
+        """Count and list in other statistics from now on."""
+        self._statistics = statistics
+
+    def trust_aliases(self, topic: str, seq: int) -> None:
+        """Take the message of `topic` with sequence number `seq` as the next one after the births of its node."""
+        _, group, _, name, *_ = topic.split("/")
+        node = self._nodes.get((group, name))
+        if node is not None:
+            node.complete, node.next_seq = True, seq
+
     def receive(self, topic: str, payload: bytes, received_ns: int) -> list[ReceivedValue]:
         """Return the values of a message. What is not a valid value is counted and listed."""
         _, group, kind, name, *device = topic.split("/")
