@@ -69,7 +69,7 @@ class ProposalDraft:
 
 @dataclass(frozen=True, slots=True)
 class ProposalView:
-    """A proposal. `parameters`: what would be done; `result`: what was done. Times in Unix nanoseconds."""
+    """A proposal. `parameters`: the action; `result`: its outcome. Times in Unix nanoseconds."""
 
     id: int
     state: ProposalState
