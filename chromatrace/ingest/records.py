@@ -44,6 +44,18 @@ class SpooledReading:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesEnd:
+    """The last readings of a tag: the newest source time, the newest that is not ahead of its receipt by more than a
+    tolerance (0: none), the oldest source time, and the largest sequence number.
+    """
+
+    newest_ns: int
+    plausible_ns: int
+    oldest_ns: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReadingConflict:
     """A reading that was rejected because a stored reading with the same identity has another value, unit or quality.
 

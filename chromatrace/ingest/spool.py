@@ -41,6 +41,7 @@ from chromatrace.ingest.records import (
     AppendResult,
     ReadingConflict,
     ReadingFields,
+    SeriesEnd,
     SpooledReading,
     reading_fields,
     reading_from_fields,
@@ -113,6 +114,14 @@ _KNOWN = (
 _FIELDS = """
 SELECT series.source, series.tag, reading.source_time_ns, {from_}.received_ns, {from_}.value, kind.unit,
        kind.quality, {from_}.sequence, kind.replayed
+"""
+_ENDS = """
+SELECT source, tag, newest, plausible, oldest, sequence FROM (
+    SELECT series_id, max(source_time_ns) AS newest,
+           coalesce(max(source_time_ns) FILTER (WHERE source_time_ns <= received_ns + :tolerance), 0) AS plausible,
+           min(source_time_ns) AS oldest, max(sequence) AS sequence
+    FROM reading WHERE id >= :first AND id < :end GROUP BY series_id
+) JOIN series ON series.id = series_id
 """
 _FROM = " FROM reading JOIN series ON series.id = reading.series_id JOIN kind ON kind.id = reading.kind_id "
 _SELECT = _FIELDS.format(from_="reading") + _FROM
@@ -293,6 +302,22 @@ class Spool(Closing):
                 (channel, source, tag, source_time_ns),
             ).fetchone()
         return _spooled(row) if row else None
+
+    def series_ends(self, channel: str, limit: int, tolerance_ns: int) -> dict[tuple[str, str], SeriesEnd | None]:
+        """Return the end of each series (source and tag) of the channel, among its last `limit` readings.
+
+        None: the series has older readings only. `tolerance_ns`: see `SeriesEnd`.
+        """
+        with self._db.typed_errors(), self._lock:
+            channel_id = self._channel_id(channel)
+            end = self._end(channel_id)
+            known = self._db.execute("SELECT source, tag FROM series WHERE channel_id = ?", (channel_id,))
+            ends: dict[tuple[str, str], SeriesEnd | None] = dict.fromkeys(known)
+            for source, tag, *facts in self._db.execute(
+                _ENDS, {"first": max(_first(channel_id), end - limit), "end": end, "tolerance": tolerance_ns}
+            ):
+                ends[source, tag] = SeriesEnd(*facts)
+        return ends
 
     def log_entries(self, channel: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield the log entries (canonical CBOR) of the same readings as `entries`. Does not block writers."""

@@ -48,6 +48,8 @@ class GatewayStatistics:
     gaps_unfilled: int = 0
     spool_retries: int = 0
     rebirth_requests: int = 0
+    events: int = 0
+    """Events and alarms of an OPC UA server."""
     ignored_deaths: int = 0
     """Deaths of Sparkplug nodes that belong to an earlier session."""
     buffered: int = 0

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.gateway.statistics import GatewayStatistics
 from chromatrace.ingest.gateway.values import ReceivedValue, TagKey
+from chromatrace.ingest.records import SeriesEnd
 from chromatrace.ingest.spool import Spool
 
-_RESUME_WINDOW = 8_192
 _RESUME_LIMIT = 400_000
 
 CLOCK_TOLERANCE_NS = 300 * 10**9
@@ -59,6 +59,8 @@ class SpoolWriter:
         self._statistics = statistics
         self._newest: dict[_Series, _Newest] = {}
         self._next_sequence: dict[str, int] = {}
+        self._ends: dict[_Series, SeriesEnd | None] | None = None
+        self._oldest_ns: dict[str, int] = {}
 
     def newest_ns(self, key: TagKey) -> int | None:
         """Return the source time of the newest stored reading of the tag that is plausible, or None."""
@@ -75,37 +77,44 @@ class SpoolWriter:
         return min(times) if times else None
 
     def resume(self, keys: Iterable[TagKey]) -> None:
-        """Find the last stored reading of each tag, searching backwards from the end of the channel.
+        """Continue after the last stored reading of each tag.
 
-        A tag without a reading among the last `_RESUME_LIMIT` resumes at the oldest of them from the same source,
-        because values were missed only after the earlier gateway stopped.
+        A tag whose readings are all older than the last `_RESUME_LIMIT` of the channel resumes at the oldest of these
+        from the same source, because values were missed only after the earlier gateway stopped.
         """
-        wanted = {(key.source, key.tag) for key in keys} - self._newest.keys()
-        sources = {source for source, _ in wanted}
-        newest: dict[_Series, _Newest] = {}
-        stop = self._spool.size(self._channel)
-        limit = max(0, stop - _RESUME_LIMIT)
-        oldest_ns: dict[str, int] = {}
-        while stop > limit and wanted - newest.keys():
-            start = max(limit, stop - _RESUME_WINDOW)
-            for source, tag, time_ns, received_ns, _, _, _, sequence, _ in self._spool.fields(
-                self._channel, start, stop
-            ):
-                if source in sources:
-                    oldest_ns[source] = min(oldest_ns.get(source, time_ns), time_ns)
-                    self._next_sequence[source] = max(self._next_sequence.get(source, 0), sequence + 1)
-                series = (source, tag)
-                if series in wanted:
-                    newest.setdefault(series, _Newest()).add(time_ns, received_ns)
-            stop = start
-        self._newest.update(newest)
-        if stop > 0:
-            for series in wanted - newest.keys():
-                if series[0] in oldest_ns:
-                    self._newest[series] = _Newest(oldest_ns[series[0]])
+        ends = self._ends_of_channel()
+        for key in keys:
+            series = (key.source, key.tag)
+            if series in self._newest or series not in ends:
+                continue
+            end = ends[series]
+            if end is not None:
+                self._newest[series] = _Newest(end.newest_ns, end.plausible_ns)
+            elif key.source in self._oldest_ns:
+                self._newest[series] = _Newest(self._oldest_ns[key.source])
+
+    def newest_of(self, sources: Collection[str], prefix: str) -> int | None:
+        """Return the newest plausible source time of the tags of `sources` that start with `prefix`, or None."""
+
+        def chosen(series: _Series) -> bool:
+            return series[0] in sources and series[1].startswith(prefix)
+
+        self.resume(TagKey(*series, "") for series in self._ends_of_channel() if chosen(series))
+        return max((newest.ns for series, newest in self._newest.items() if chosen(series)), default=None)
+
+    def _ends_of_channel(self) -> dict[_Series, SeriesEnd | None]:
+        """Return the ends of the series that earlier gateways stored. They are read once."""
+        if self._ends is None:
+            self._ends = self._spool.series_ends(self._channel, _RESUME_LIMIT, CLOCK_TOLERANCE_NS)
+            for (source, _), end in self._ends.items():
+                if end is not None:
+                    self._oldest_ns[source] = min(self._oldest_ns.get(source, end.oldest_ns), end.oldest_ns)
+                    self._next_sequence[source] = max(self._next_sequence.get(source, 0), end.sequence + 1)
+        return self._ends
 
     def write(self, values: Sequence[ReceivedValue]) -> None:
         """Append `values` to the spool in this order. Raises the spool's errors and leaves the state unchanged then."""
+        self.resume(value.key for value in values)
         next_sequence = dict(self._next_sequence)
         newest = {series: replace(times) for series, times in self._newest.items()}
         pending: dict[tuple[str, str, int], ReceivedValue] = {}

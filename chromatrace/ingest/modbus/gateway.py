@@ -52,7 +52,6 @@ _OF_ADDRESS = {2, 3}
 """Codes that may concern a part of the registers of a request."""
 _OF_PART = _OF_ADDRESS | {4}
 
-_RESUME_WINDOW = 8_192
 _RESUME_LIMIT = 400_000
 _SPOOL_RETRY_S = 1.0
 _STORE_AFTER_NS = 500_000_000
@@ -329,15 +328,10 @@ class ModbusGateway:
         return Reading(tag.source, tag.tag, time_ns, time.time_ns(), value, tag.unit, quality, sequence)
 
     def _resume(self, sources: set[str]) -> None:
-        """Find the next sequence number of each source, searching backwards from the end of the channel."""
-        stop = self._spool.size(self.settings.channel)
-        limit = max(0, stop - _RESUME_LIMIT)
-        while stop > limit and sources - self._next_sequence.keys():
-            start = max(limit, stop - _RESUME_WINDOW)
-            for source, *_, sequence, _ in self._spool.fields(self.settings.channel, start, stop):
-                if source in sources:
-                    self._next_sequence[source] = max(self._next_sequence.get(source, 0), sequence + 1)
-            stop = start
+        """Find the next sequence number of each source among the last readings of the channel."""
+        for (source, _), end in self._spool.series_ends(self.settings.channel, _RESUME_LIMIT, 0).items():
+            if end is not None and source in sources:
+                self._next_sequence[source] = max(self._next_sequence.get(source, 0), end.sequence + 1)
 
     def _store(self, readings: list[Reading]) -> None:
         """Store readings. Retry while the spool is unavailable; no polls happen meanwhile."""

@@ -170,7 +170,6 @@ class MqttGateway:
         self.statistics = GatewayStatistics()
         self._spool = spool
         self._writer = SpoolWriter(spool, settings.channel, self.statistics)
-        self._known: set[tuple[str, str]] = set()
         self._stop = threading.Event()
         self._logged_reason = ""
         self._connection: Connection | None = None
@@ -291,12 +290,7 @@ class MqttGateway:
         """Store values in the spool. Retry while it is unavailable; meanwhile the queue applies back-pressure."""
         while True:
             try:
-                new = {(value.key.source, value.key.tag): value.key for value in values}
-                for series in self._known & new.keys():
-                    del new[series]
-                self._writer.resume(new.values())
                 self._writer.write(values)
-                self._known |= new.keys()
                 break
             except SpoolUnavailable as error:
                 self.statistics.spool_retries += 1

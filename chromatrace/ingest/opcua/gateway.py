@@ -15,6 +15,7 @@ from chromatrace.ingest.gateway.statistics import GatewayStatistics, RejectedTag
 from chromatrace.ingest.gateway.values import ReceivedValue, TagKey
 from chromatrace.ingest.gateway.writer import SpoolWriter, is_future
 from chromatrace.ingest.opcua.buffer import Buffer
+from chromatrace.ingest.opcua.event_follower import EventFollower
 from chromatrace.ingest.opcua.session import (
     CONNECTION_ERRORS,
     HistoryUnavailable,
@@ -39,6 +40,7 @@ class OpcUaGateway:
         self.settings = settings
         self.statistics = GatewayStatistics()
         self._writer = SpoolWriter(spool, settings.channel, self.statistics)
+        self._events = EventFollower(settings, self._writer, self.statistics)
         self._keys: list[TagKey] = []
         self._stop = asyncio.Event()
         self._logged_reason = ""
@@ -101,19 +103,25 @@ class OpcUaGateway:
         self._report_left_out(session)
         await asyncio.to_thread(self._writer.resume, self._keys)
 
-        async def notified(items: list[Any], missed: bool) -> None:
+        self._events.start(session.events, self._keys)
+
+        async def notified(items: list[Any], events: list[Any], missed: bool) -> None:
             received_ns = time.time_ns()
             values = [
                 value
                 for item in items
                 if (value := self._decode(self._keys[item.ClientHandle], item.Value, received_ns)) is not None
             ]
+            values += await self._events.received(events, missed=missed)
             await buffer.put(values, missed)
             self.statistics.buffered = len(buffer)
 
         for key, reason in await session.subscribe(self._keys, notified):
             self.statistics.reject(RejectedTagValue(key.source, key.tag, f"subscription failed: {reason}"))
+        if not session.has_events:
+            self._events.stop()
         # Subscribe before catching up: new values wait in the buffer, so there is no gap between the two.
+        await self._write(await self._events.missed())
         if not await self._catch_up(session):
             return True  # The buffered values come after a gap. The next run reads both from the history.
         self.statistics.reconnects += self.statistics.connects > 0
@@ -140,6 +148,8 @@ class OpcUaGateway:
         """Store buffered values until the gateway is stopped or finished. Raises ConnectionError."""
         while True:
             values, missed = await buffer.get(self.settings.batch, timeout_s=_POLL_S)
+            if self._events.incomplete:
+                await self._write(await self._events.missed())
             if values:
                 await self._fill_overflows(session, values, missed)
                 await self._write(values)
@@ -163,6 +173,7 @@ class OpcUaGateway:
                 continue
             if not await asyncio.to_thread(self._writer.has, key, current_ns):
                 return False
+        await self._write(await self._events.missed())
         return True
 
     async def _catch_up(self, session: Session) -> bool:
@@ -197,7 +208,7 @@ class OpcUaGateway:
         """Read the values that were lost by a queue overflow or a lost message, before later values are stored."""
         overflowed: dict[str, ReceivedValue] = {}
         for value in values:
-            if value.overflow or missed:
+            if (value.overflow or missed) and value.key.node_id is not None:
                 overflowed[value.key.tag] = value
         for value in overflowed.values():
             self.statistics.overflows += 1
