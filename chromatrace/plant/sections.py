@@ -11,4 +11,4 @@ from chromatrace.plant.names import Section
 from chromatrace.plant.proposal_rules import PROPOSALS
 
 SECTIONS: tuple[Section[Any], ...] = (ERP, ALARMS, FORECASTS, PROPOSALS)
-"""To add a section, add its `Section` here, and document its keys in docs/plant-file.md."""
+"""To add a section, add its `Section` here, and its keys to docs/plant-file.md and its test."""
