@@ -24,7 +24,10 @@ def listen_for_births(settings: MqttSettings, seconds: float, stop: threading.Ev
     `NotAuthorised`.
     """
     # Another client id than that of a gateway, which the broker would disconnect.
-    connection = Connection(replace(settings, client_id=f"chromatrace-init-{secrets.token_hex(4)}", primary_host=None))
+    connection = Connection(
+        replace(settings, client_id=f"chromatrace-init-{secrets.token_hex(4)}", primary_host=None),
+        lambda _message: False,
+    )
     statistics = GatewayStatistics()
 
     def request_rebirth(group: str, node: str) -> None:

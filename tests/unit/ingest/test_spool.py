@@ -376,8 +376,8 @@ def test_ends_of_series_are_those_of_the_last_readings(spool):
     ends = spool.series_ends("line", 7, 10**9)
     assert ends == {
         ("SP-201", "old"): None,
-        ("SP-201", "tag 0"): SeriesEnd(START + 10**12, START + 2, START + 1, 9),
-        ("SP-201", "tag 1"): SeriesEnd(START + 2, START + 2, START + 1, 7),
-        ("SP-201", "tag 2"): SeriesEnd(START + 2, START + 2, START + 1, 8),
+        ("SP-201", "tag 0"): SeriesEnd(START + 10**12, START + 2, START + 1, 9, frozenset({"number"})),
+        ("SP-201", "tag 1"): SeriesEnd(START + 2, START + 2, START + 1, 7, frozenset({"number"})),
+        ("SP-201", "tag 2"): SeriesEnd(START + 2, START + 2, START + 1, 8, frozenset({"number"})),
     }
     assert spool.series_ends("absent", 7, 0) == {}
