@@ -1,20 +1,14 @@
-"""Questions before a connection to a machine: encryption, trusted certificates and passwords."""
+"""Questions before a connection to a machine: encryption and passwords."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.ingest.gateway.encryption import unencrypted_risk
 from chromatrace.services.workspace import Workspace
-
-
-def trust_folder(workspace: Workspace) -> Path:
-    """Return the folder of the trusted certificates of OPC UA servers."""
-    return workspace.data / workspace.settings.keys_folder.name / "opcua-trust"
 
 
 def confirm_unencrypted(url: str, user: str | None, hint: str = "use --certificate and --private-key") -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chromatrace.cli.connections import confirm_unencrypted, mqtt_password, opcua_password, trust_folder
+from chromatrace.cli.connections import confirm_unencrypted, mqtt_password, opcua_password
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
@@ -266,19 +266,9 @@ def opcua(
     from chromatrace.ingest.opcua.trust import trusted_certificates
 
     if certificate is None and not unencrypted:
-<<<<<<< HEAD
         confirm_unencrypted(url, user)
-    trusted = trusted_certificates(trust_folder(workspace), server_certificates)
-    password = opcua_password(workspace, user)
-=======
-        _confirm_unencrypted(url, user)
     trusted = trusted_certificates(workspace.opcua_trust_folder, server_certificates)
-    password = None
-    if user is not None:
-        password = workspace.settings.opcua_password or workspace.ask_password(
-            f"Password of {user}", "CHROMATRACE_OPCUA_PASSWORD"
-        )
->>>>>>> main
+    password = opcua_password(workspace, user)
     settings = OpcUaSettings(
         url,
         channel,
@@ -480,19 +470,6 @@ def mqtt(
         raise SystemExit(1)
 
 
-<<<<<<< HEAD
-=======
-def _confirm_unencrypted(url: str, user: str | None, hint: str = "use --certificate and --private-key") -> None:
-    """Ask for confirmation if a password or a remote connection is not encrypted. Raises `InvalidInput`."""
-    message = unencrypted_risk(url, user)
-    if message is None:
-        return
-    if sys.stdin.isatty() and click.confirm(f"{message}. Connect?", err=True):
-        return
-    raise InvalidInput(message, field="certificate", hint=f"{hint}, or --unencrypted")
-
-
->>>>>>> main
 @ingest.command()
 @click.argument("url")
 @click.option("--fingerprint", "expected", help="SHA-256 of the certificate; without it, the command asks.")
@@ -524,8 +501,4 @@ def trust(workspace: Workspace, url: str, expected: str | None, as_json: bool) -
             field="fingerprint",
             hint="use --fingerprint",
         )
-<<<<<<< HEAD
-    emit(as_json, {"url": url, "sha256": actual, "file": add_to_trust_list(trust_folder(workspace), certificate)})
-=======
     emit(as_json, {"url": url, "sha256": actual, "file": add_to_trust_list(workspace.opcua_trust_folder, certificate)})
->>>>>>> main

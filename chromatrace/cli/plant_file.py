@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chromatrace.cli.connections import confirm_unencrypted, mqtt_password, opcua_password, trust_folder
+from chromatrace.cli.connections import confirm_unencrypted, mqtt_password, opcua_password
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import Conflict, InvalidInput
@@ -184,7 +184,7 @@ def _from_opcua(
     from chromatrace.ingest.opcua.trust import trusted_certificates
     from chromatrace.plant.discovery import discover_opcua
 
-    trusted = trusted_certificates(trust_folder(workspace))
+    trusted = trusted_certificates(workspace.opcua_trust_folder)
     security = OpcUaSecurity(user, opcua_password(workspace, user), certificate, private_key, trusted)
     return discover_opcua(OpcUaSettings(url, "init", security=security), keys)
 
