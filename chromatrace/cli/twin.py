@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from chromatrace.cli.equipment import equipment
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, format_time, json_option, print_line
 from chromatrace.cli.twin_models import monitor, train
@@ -41,6 +42,7 @@ def twin() -> None:
     """
 
 
+twin.add_command(equipment)
 twin.add_command(train)
 twin.add_command(monitor)
 

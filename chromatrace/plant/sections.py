@@ -7,8 +7,9 @@ from typing import Any
 from chromatrace.plant.alarm_settings import ALARMS
 from chromatrace.plant.erp import ERP
 from chromatrace.plant.forecast_plans import FORECASTS
+from chromatrace.plant.maintenance_plans import MAINTENANCE
 from chromatrace.plant.names import Section
 from chromatrace.plant.proposal_rules import PROPOSALS
 
-SECTIONS: tuple[Section[Any], ...] = (ERP, ALARMS, FORECASTS, PROPOSALS)
-"""To add a section, add its `Section` here, and its keys to docs/plant-file.md and its test."""
+SECTIONS: tuple[Section[Any], ...] = (ERP, ALARMS, FORECASTS, MAINTENANCE, PROPOSALS)
+"""To add a section, add its `Section` here, and its keys to docs/plant-file.md and an example in tests/unit/plant."""

@@ -14,10 +14,9 @@ from chromatrace.storage.toml import TomlDocument
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "plant-file.md").read_text(encoding="utf-8")
-OWN = [Path(__file__).with_name(f"complete_{name}.toml") for name in ("plant", "sections")]
-FILES = [*OWN, *map(plant_path, example_plants())]
+FILES = [*sorted(Path(__file__).parent.glob("*.toml")), *map(plant_path, example_plants())]
 NAMED = re.compile(
-    r"erp\.(materials|columns)\.|instruments\.quantities\.|layouts\.units\.|model\.chambers\.|device\.(working|counter|stack)\."
+    r"instruments\.quantities\.|erp\.materials\.|layouts\.units\.|model\.chambers\.|device\.(working|counter|stack)\."
 )
 
 
