@@ -38,6 +38,7 @@ from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
 from chromatrace.index import Index, Snapshot
 from chromatrace.index.views import BatchView, Reader
 from chromatrace.plant import Plant
+from chromatrace.services.orders.desk import OrderDesk
 from chromatrace.services.rights import Rights
 from chromatrace.services.search import Relation
 
@@ -60,12 +61,15 @@ class Portal:
     kinds: tuple[RecordKind, ...]
     readings: ReadingsSource | None
     plant: Plant | None
+    orders: OrderDesk | None
 
     def close(self) -> None:
         """Close all connections."""
         self.database.close()
         self.index.close()
         self.chain.close()
+        if self.orders is not None:
+            self.orders.close()
 
 
 def current_portal() -> Portal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -32,6 +33,7 @@ from chromatrace.domain.rights import Role
 from chromatrace.index import Index
 from chromatrace.plant import Plant
 from chromatrace.records.catalogue import Catalogue
+from chromatrace.services.orders.desk import OrderDesk
 
 
 def create_app(
@@ -39,12 +41,14 @@ def create_app(
     readings: ReadingsSource | None = None,
     signer: Key | None = None,
     plant: Plant | None = None,
+    orders: Callable[[Index], OrderDesk] | None = None,
 ) -> Flask:
     """Build one worker of the portal, a WSGI application. Several workers may share the same databases.
 
     readings  the store to plot reading windows from (`Spool`); without it pages have no plots
     signer    the key that records captured EPCIS documents; required by `capture_department`
     plant     the plant whose departments keep records and whose tags have limits; without it no records are served
+    orders    opens the orders of the plant with an index; without it no orders are served
     Raises `InsecureConfigurationError` in production, and `NotFound` without a manifest. Does not contact the chain.
     """
     if config.capture_department is not None and signer is None:
@@ -89,6 +93,7 @@ def create_app(
         kinds=Catalogue(plant.record_kinds if plant else ()).kinds,
         readings=readings,
         plant=plant,
+        orders=orders(index) if orders is not None else None,
     )
     app.teardown_appcontext(close_snapshot)
     BodyLimits(app)  # before CSRF protection, which reads forms

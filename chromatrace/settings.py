@@ -269,7 +269,7 @@ class Settings:
     )
     database_url: str | None = setting(
         None,
-        "SQL database of the index and the twin (SQLAlchemy URL).",
+        "SQL database of the index, the twin and orders (SQLAlchemy URL).",
         default_text="SQLite in the data folder",
         metavar="URL",
     )
@@ -334,6 +334,11 @@ class Settings:
     def twin_url(self) -> str:
         """SQLAlchemy URL of the twin's tables."""
         return self.database_url or f"sqlite:///{self.data / 'twin.db'}"
+
+    @property
+    def operations_url(self) -> str:
+        """SQLAlchemy URL of orders and other data of the plant's operation, which the chain cannot restore."""
+        return self.database_url or f"sqlite:///{self.data / 'operations.db'}"
 
     @property
     def spool_path(self) -> Path:

@@ -122,9 +122,11 @@ def present_window(
     owner = organisation_summary(organisation.id, organisation, now) if organisation else None
     if channel is None:
         return ReadingWindowPresenter(window, owner, AnchorCoverage.UNKNOWN_CHANNEL, None)
-    anchor = snapshot.anchor_covering(channel.id, window.tree_size - 1)
+    current = snapshot.succession(channel.id)[0]
+    anchor = snapshot.anchor_at(channel.id, window.tree_size, window.root)
+    anchor = anchor or snapshot.anchor_covering(current.id, window.tree_size - 1)
     if anchor is None:
-        covering = snapshot.anchor_covering(channel.id, window.last_leaf)
+        covering = snapshot.anchor_covering(current.id, window.last_leaf)
         coverage = AnchorCoverage.NOT_ANCHORED if covering is None else AnchorCoverage.ANCHORED
         return ReadingWindowPresenter(window, owner, coverage, covering)
     if anchor.size == window.tree_size and anchor.root != window.root:

@@ -25,14 +25,28 @@ class AnchoredHead:
 
 @dataclass(frozen=True, slots=True)
 class NamedChannel:
-    """A channel and the organisation that opened it."""
+    """A channel and the organisation that opened it. `closed` are the channels that it succeeds, oldest first."""
 
     id: ChannelId
     organisation: OrganisationId
+    closed: tuple[ChannelId, ...] = ()
+
+
+def succession(chain: Chain, channel: ChannelId) -> tuple[ChannelId, ...]:
+    """Return a channel and its successors, oldest first. The last one takes anchors."""
+    channels = [channel]
+    while chain.read(reads.channel(channels[-1])).closed:
+        channels.append(chain.read(reads.successor_of(channels[-1])))
+    return tuple(channels)
+
+
+def current_channel(chain: Chain, organisation: OrganisationId, name: str) -> ChannelId:
+    """Return the channel of this name, or its last successor, which takes the anchors of the log."""
+    return succession(chain, chain.read(reads.channel_id(organisation, name)))[-1]
 
 
 def channel_named(chain: Chain, name: str, organisation: OrganisationId | None = None) -> NamedChannel:
-    """Return the channel of this name, of `organisation` if given.
+    """Return the channel of this name, of `organisation` if given, or its last successor.
 
     Raises `NotFound`, or `InvalidInput` if several organisations have a channel of this name.
     """
@@ -42,21 +56,19 @@ def channel_named(chain: Chain, name: str, organisation: OrganisationId | None =
         owners = [organisation]
     ids = chain.read_many([reads.channel_id(owner, name) for owner in owners])
     states = chain.read_many([reads.channel(channel) for channel in ids])
-    channels = [
-        NamedChannel(channel, state.organisation)
-        for channel, state in zip(ids, states, strict=True)
-        if state.organisation
-    ]
+    channels = [(channel, state.organisation) for channel, state in zip(ids, states, strict=True) if state.organisation]
     if not channels:
         raise NotFound(f"channel {name!r} does not exist on this chain", field="channel", hint="anchor it first")
     if len(channels) > 1:
-        numbers = ", ".join(str(channel.organisation) for channel in channels)
+        numbers = ", ".join(str(owner) for _, owner in channels)
         raise InvalidInput(
             f"organisations {numbers} each have a channel {name!r}",
             field="organisation",
             hint="specify the organisation",
         )
-    return channels[0]
+    channel, owner = channels[0]
+    *closed, current = succession(chain, channel)
+    return NamedChannel(current, owner, tuple(closed))
 
 
 def anchors_of(chain: Chain, channel: NamedChannel) -> list[AnchoredHead]:
@@ -66,6 +78,12 @@ def anchors_of(chain: Chain, channel: NamedChannel) -> list[AnchoredHead]:
     if anchored > max((head.size for head in heads), default=0):
         raise MissingLogsError.of_blocks(chain.rpc.url, chain.manifest.block, "latest")
     return heads
+
+
+def find_anchor(chain: Chain, channel: NamedChannel, size: int) -> AnchoredHead | None:
+    """Return the head at exactly `size` entries of a channel, or of the newest channel that it succeeds."""
+    anchors = (anchor_at(chain, identifier, size) for identifier in (channel.id, *reversed(channel.closed)))
+    return next((anchor for anchor in anchors if anchor is not None), None)
 
 
 def anchor_at(chain: Chain, channel: ChannelId, size: int) -> AnchoredHead | None:

@@ -229,6 +229,11 @@ def open_channel(name: str) -> Call:
     return Call("ProcessLedger", "openChannel", (name,))
 
 
+def succeed_channel(predecessor: ChannelId, name: str) -> Call:
+    """Close a channel of the signer's organisation and open its successor."""
+    return Call("ProcessLedger", "succeedChannel", (predecessor, name))
+
+
 def anchor(channel: ChannelId, size: int, root: bytes, first_time_ns: int, last_time_ns: int) -> Call:
     """Anchor the tree head of a channel's log; source times in Unix nanoseconds."""
     return Call("ProcessLedger", "anchor", (channel, size, root, first_time_ns, last_time_ns))

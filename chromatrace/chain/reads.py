@@ -145,11 +145,15 @@ def inspection_nonce(inspector: str, lane: int) -> Read[int]:
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """`IProcessLedger.Channel`. Organisation 0 if the channel is not open; `anchored_at` in Unix seconds."""
+    """`IProcessLedger.Channel`. Organisation 0 if the channel is not open; `anchored_at` in Unix seconds.
+
+    closed  whether the channel has a successor
+    """
 
     organisation: OrganisationId
     size: int
     anchored_at: int
+    closed: bool
     root: bytes
 
 
@@ -170,6 +174,11 @@ def channel_id(organisation: OrganisationId, name: str) -> Read[ChannelId]:
 def channel(channel: ChannelId) -> Read[ChannelState]:
     """Return a channel's state."""
     return Read("ProcessLedger", "channel", (channel,), lambda struct: ChannelState(*struct))
+
+
+def successor_of(channel: ChannelId) -> Read[ChannelId]:
+    """Return the successor of a channel; zeros if it has none."""
+    return Read("ProcessLedger", "successorOf", (channel,), ChannelId)
 
 
 def department_id(organisation: OrganisationId, name: str) -> Read[DepartmentId]:

@@ -48,6 +48,8 @@ def ingest() -> None:
     "--source", help="Source name, for one file. Default: its name; below a folder, its path from the folder."
 )
 @click.option("--preview", "only_preview", is_flag=True, help="Show how the file is interpreted; store nothing.")
+@click.option("--plant", "plant_file", help="Plant file with the layout. Default: the setting `plant`.")
+@click.option("--layout-name", help="Layout of the plant file. The options below change it.")
 @click.option("--columns", help='Tags of a table without a header, such as "XMEAS(1..41),T[Cel],-"; - skips a column.')
 @click.option("--start", help="Time of the first row, RFC 3339; or of the start if the time column has elapsed times.")
 @click.option("--step", help="Time between the rows of a table without times: 180s, 3min, 500ms.")
@@ -75,6 +77,8 @@ def file(
     channel: str,
     source: str | None,
     only_preview: bool,
+    plant_file: str | None,
+    layout_name: str | None,
     columns: str | None,
     as_json: bool,
     **options: Any,
@@ -88,8 +92,14 @@ def file(
     if a file has no readings. Cells without a value are normal.
     """
     from chromatrace.ingest.files import files_in, layout_for
+    from chromatrace.services.records import plant_of
 
-    layout = layout_for(columns=columns, **options)
+    if plant_file is not None and layout_name is None:
+        raise InvalidInput("missing; --plant requires it", field="layout_name")
+    saved = None
+    if layout_name is not None:
+        saved = plant_of(plant_file or workspace.settings.plant).layout(layout_name)
+    layout = layout_for(saved, columns=columns, **options)
     files = files_in(paths)
     if source is not None:
         if len(files) > 1:

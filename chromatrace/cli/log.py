@@ -73,6 +73,22 @@ def anchor(
 
 
 @log.command()
+@click.argument("channel")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def succeed(workspace: Workspace, channel: str, name: str, as_json: bool) -> None:
+    """Close CHANNEL of your organisation on the chain and continue its log in a new channel NAME.
+
+    Use this after a gateway anchored a wrong head. The next `log anchor` anchors the whole log in the new channel; the
+    data folder is unchanged. Requires your administrator's key.
+    """
+    from chromatrace.services.logs import succeed_channel
+
+    emit(as_json, succeed_channel(workspace, channel, name))
+
+
+@log.command()
 @json_option
 @click.pass_obj
 def status(workspace: Workspace, as_json: bool) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from chromatrace.cli.output import emit, json_option, print_line
+from chromatrace.cli.plant_file import check
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.numbers import parse_decimal
 from chromatrace.number_types import FiniteRange, WholeRange
@@ -29,12 +30,15 @@ from chromatrace.storage.files import deliver
 
 @click.group()
 def plant() -> None:
-    """Serve a simulated or recorded plant over OPC UA, Modbus TCP and Sparkplug.
+    """Check plant files, and serve a simulated or recorded plant.
 
     \b
     Example: one run of the simulated sputtering line, 60 times faster than real time, with a leak
       chromatrace plant serve --runs 1 --time-factor 60 --fault leak@201:900+300
     """
+
+
+plant.add_command(check)
 
 
 @plant.command("list")

@@ -115,7 +115,7 @@ _BY_NAME: dict[Callable[[Any], str], str] = {
     "currentNonce:uint256 defects:uint32 drawBlock:uint32 expected:uint256 expected:uint8 first:uint256 index:uint256 "
     "inspector:uint256 inspector:uint8 length:uint256 maximum:uint256 missing:uint8 position:uint256 quantity:uint32 "
     "required:uint256 revision:uint8 sampleSize:uint32 seat:uint8 second:uint256 size:uint256 size:uint64 state:uint8 "
-    "step:uint256 steps:uint256 sum:uint256 value:uint256",
+    "step:uint256 step:uint64 steps:uint256 sum:uint256 value:uint256",
     _time: "deadline:uint256 deadline:uint64 inspectedAt:uint64 revokedFrom:uint64 schedule:uint48 validUntil:uint64",
     _time_ns: "firstTimeNs:uint64 lastTimeNs:uint64",
     _mask(Role): "permitted:uint16 required:uint16 roles:uint16",

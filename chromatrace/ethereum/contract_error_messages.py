@@ -229,6 +229,15 @@ MESSAGES: dict[str, Message] = {
         "size",
         "this tree head is already anchored, or the local log is older than the anchored log",
     ),
+    "StepTooLarge": Message(
+        _INVALID, "an anchor adds at most {maximum} entries; this one adds {step} to channel {channel}", "size"
+    ),
+    "ChannelClosed": Message(
+        _CONFLICT,
+        "channel {channel} is closed; its successor is {successor}",
+        "channel",
+        "anchor in the successor",
+    ),
     "EmptyRoot": Message(_INVALID, "the root of channel {channel} is zero", "root"),
     "InvalidTimeRange": Message(
         _INVALID, "the first time {firstTimeNs} is later than the last time {lastTimeNs}", "first_time_ns"

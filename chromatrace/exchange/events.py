@@ -26,7 +26,7 @@ CITED_EVENTS = {
     ),
     "InspectionLedger": ("InspectionRecorded",),
     "CustodyLedger": ("CustodyOffered", "CustodyAccepted", "CustodyRejected", "CustodyOfferWithdrawn"),
-    "ProcessLedger": ("LogAnchored",),
+    "ProcessLedger": ("ChannelSucceeded", "LogAnchored"),
     "RouteVerifier": (
         "StationKeyRegistered",
         "StationKeyVerified",

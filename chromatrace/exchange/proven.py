@@ -85,10 +85,13 @@ class ProvenHistory:
         return [event for event in self.of_batch() if event.name == "InspectionRecorded"]
 
     def anchor(self, channel: bytes, size: int) -> ProvenEvent | None:
-        """Return the anchor of a log's first `size` entries, if the bundle has it."""
-        anchors = self.of("LogAnchored")
-        key = (channel, size)
-        return next((event for event in anchors if (event.args["channel"], event.args["size"]) == key), None)
+        """Return the anchor of a log's first `size` entries in a channel or its newest successor, or None."""
+        channels = [channel]
+        for event in self.of("ChannelSucceeded"):
+            if event.args["predecessor"] == channels[0]:
+                channels.insert(0, event.args["channel"])
+        anchors = {(event.args["channel"], event.args["size"]): event for event in self.of("LogAnchored")}
+        return next((anchors[key] for key in ((channel, size) for channel in channels) if key in anchors), None)
 
     def document(self, sha256: bytes) -> bytes | None:
         """Return the document with this SHA-256, if the bundle has it."""

@@ -79,8 +79,9 @@ def _windows(proven: ProvenHistory) -> Iterator[tuple[bytes, ReadingWindow]]:
         document = proven.document(event.args["evidence"])
         window = None if document is None else InspectionEvidence.from_bytes(document).readings
         channel = None if window is None else _channel(proven, window)
-        if window is not None and channel is not None:
-            yield channel, window
+        anchor = None if window is None or channel is None else proven.anchor(channel, window.tree_size)
+        if window is not None and anchor is not None:
+            yield anchor.args["channel"], window
 
 
 def _channel(proven: ProvenHistory, window: ReadingWindow) -> bytes | None:

@@ -50,6 +50,7 @@ EVENT_ENTITIES: dict[tuple[str, str], tuple[str, int]] = {
     ("CustodyLedger", "CustodyRejected"): (BATCH, 1),
     ("CustodyLedger", "CustodyOfferWithdrawn"): (BATCH, 1),
     ("ProcessLedger", "ChannelOpened"): (CHANNEL, 1),
+    ("ProcessLedger", "ChannelSucceeded"): (CHANNEL, 1),
     ("ProcessLedger", "LogAnchored"): (CHANNEL, 1),
     ("ProcessLedger", "DepartmentOpened"): (DEPARTMENT, 1),
     ("ProcessLedger", "RecordsAppended"): (RECORDS, 2),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chromatrace.plant.check_sheets import read_check_sheet
+from chromatrace.plant.check_sheets import check_stages, read_check_sheet
 from chromatrace.plant.devices import check_device
 from chromatrace.plant.equipment import read_instrument, read_machine
 from chromatrace.plant.errors import PlantError
@@ -17,6 +17,7 @@ from chromatrace.plant.record_kinds import check_record_kinds, read_record_kind
 from chromatrace.plant.records import DEFAULT_NAMESPACE, Plant, ProcessModel
 from chromatrace.plant.sections import SECTIONS
 from chromatrace.plant.shop_floor import read_shop_floor
+from chromatrace.plant.unit_checks import check_units
 from chromatrace.storage.toml import TomlDocument, TomlTable
 
 SCHEMA = "chromatrace.plant/1"
@@ -28,32 +29,36 @@ def example_plants() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 
 
-def example_plant(name: str) -> Plant:
-    """Return a plant that ships with the package. Raises `PlantError` for an unknown name."""
+def plant_path(name: str) -> Path:
+    """Return the file of a plant that ships with the package. Raises `PlantError` for an unknown name."""
     if name not in example_plants():
         raise PlantError(
             f"unknown example plant {name!r}", field="plant", hint=f"available: {', '.join(example_plants())}"
         )
-    return load_plant(_FOLDER / f"{name}.toml")
+    return _FOLDER / f"{name}.toml"
 
 
-def load_plant(path: Path, *, require_files: bool = False) -> Plant:
+def example_plant(name: str) -> Plant:
+    """Return a plant that ships with the package. Raises `PlantError` for an unknown name."""
+    return load_plant(plant_path(name))
+
+
+def load_plant(path: Path, *, complete: bool = False) -> Plant:
     """Read a plant file. Raises `PlantError`, which lists every mistake with file, line and key.
 
-    require_files  a certificate, password or token file that does not exist is a mistake as well
+    complete  check the units, and that each certificate, password and token file exists, as `plant check` does
     """
-    document = TomlDocument.read(path, PlantError, field="plant")
-    return _read(document, path.parent, require_files)
+    return _read(TomlDocument.read(path, PlantError, field="plant"), path.parent, complete)
 
 
-def parse_plant(text: str, name: str = "plant.toml") -> Plant:
-    """Return the plant in the text of a plant file. Raises `PlantError`."""
-    return _read(TomlDocument(text, name), Path(), False)
+def parse_plant(text: str, name: str = "plant.toml", *, complete: bool = False) -> Plant:
+    """Return the plant in the text of a plant file, as `load_plant` does. Raises `PlantError`."""
+    return _read(TomlDocument(text, name), Path(), complete)
 
 
 def read_plant(document: TomlDocument, folder: Path) -> Plant | None:
     """Return the plant, or None if the document has mistakes. Paths in it are relative to `folder`."""
-    top, names = TomlTable(document.content, "", document), Names(document)
+    top, names = TomlTable(document.content, "", document), Names(document, folder)
     top.choice("schema", (SCHEMA,))
     stations = top.parts(read_station(table, names) for table in top.tables("stations", required=True))
     check_preconditions(stations, document)
@@ -72,7 +77,9 @@ def read_plant(document: TomlDocument, folder: Path) -> Plant | None:
         tags=top.parts(read_tag(table, names) for table in top.tables("tags")),
         products=top.parts(read_product(table, names) for table in top.tables("products")),
         materials=top.parts(read_material(table, names) for table in top.tables("materials")),
-        check_sheets=top.parts(read_check_sheet(table, names) for table in top.tables("check_sheets")),
+        check_sheets=check_stages(
+            top.parts(read_check_sheet(table, names) for table in top.tables("check_sheets")), document
+        ),
         record_kinds=tuple(kind for _, kind in kinds if kind is not None),
         shop_floor=read_shop_floor(top.table("shop_floor"), stations) if "shop_floor" in top else None,
         channels=top.parts(read_channel(table) for table in top.tables("channels")),
@@ -90,9 +97,10 @@ def read_plant(document: TomlDocument, folder: Path) -> Plant | None:
     return None if document.mistakes else plant
 
 
-def _read(document: TomlDocument, folder: Path, require_files: bool) -> Plant:
+def _read(document: TomlDocument, folder: Path, complete: bool) -> Plant:
     plant = read_plant(document, folder)
-    if require_files:
+    if complete:
+        check_units(plant, TomlTable(document.content, "", document))
         for key, path in document.files:
             if not path.exists():
                 document.add(key, f"{path} does not exist")

@@ -29,6 +29,8 @@ class Machine:
     state_tag      tag of its state
     states         state by value of the state tag: running, idle, stopped or fault
     batch_tag      tag with the id of the batch in the machine
+    step_tag       tag with the current step
+    count_tag      tag that counts the pieces made; `reject_tag`: those of them that are not good
     ideal_cycle_s  shortest time of one piece
     """
 
@@ -40,6 +42,9 @@ class Machine:
     state_tag: str | None = None
     states: Mapping[str, str] = field(default_factory=dict)
     batch_tag: str | None = None
+    step_tag: str | None = None
+    count_tag: str | None = None
+    reject_tag: str | None = None
     ideal_cycle_s: float | None = None
     counters: tuple[Counter, ...] = ()
 
@@ -68,6 +73,9 @@ def read_machine(table: TomlTable, names: Names) -> Machine | None:
         state_tag=table.reference("state_tag", "tag", names["tags"], "") or None,
         states=_states(table),
         batch_tag=table.reference("batch_tag", "tag", names["tags"], "") or None,
+        step_tag=table.reference("step_tag", "tag", names["tags"], "") or None,
+        count_tag=table.reference("count_tag", "tag", names["tags"], "") or None,
+        reject_tag=table.reference("reject_tag", "tag", names["tags"], "") or None,
         ideal_cycle_s=table.optional_number("ideal_cycle_s", above=0),
         counters=table.parts(_counter(item, names) for item in table.tables("counters")),
     )

@@ -18,11 +18,9 @@ from chromatrace.domain.reading import Reading
 from chromatrace.plant.devices import Device, build_device
 from chromatrace.plant.films import Film, latest_film
 from chromatrace.plant.records import CheckSheet, Plant
+from chromatrace.quality.optical_consistency import TOLERANCE
 
 Verdict = Literal["pass", "fail", "measurement error"]
-
-TOLERANCE = 0.05
-"""Maximum relative inconsistency of the values of one unit that instrument errors explain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from chromatrace.storage.toml import TomlDocument, TomlTable
@@ -17,9 +18,13 @@ _VERSIONED = ("record_kinds",)
 
 
 class Names:
-    """The ids of each section. Tables with mistakes are included, so a mistake does not cause others."""
+    """The ids of each section. Tables with mistakes are included, so a mistake does not cause others.
 
-    def __init__(self, document: TomlDocument) -> None:
+    folder  that of the plant file, to which paths are relative
+    """
+
+    def __init__(self, document: TomlDocument, folder: Path = Path()) -> None:
+        self.folder = folder
         self._document = document
         self._ids: dict[str, frozenset[str]] = {}
         for section, content in document.content.items():

@@ -11,6 +11,7 @@ from chromatrace.documents.evidence import LimitComparison, Measurement
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
+from chromatrace.domain.units import convert
 from chromatrace.ingest.layout import Layout
 from chromatrace.plant.equipment import Instrument, Machine
 from chromatrace.plant.floor import ShopFloor
@@ -63,6 +64,10 @@ class Tag:
     source: str | None = None
     machine: str | None = None
     convert_from: str | None = None
+
+    def in_unit(self, value: float) -> float:
+        """Return the value of a reading in `unit`, to compare it with the limits and to show it."""
+        return value if self.convert_from is None else convert(value, self.convert_from, self.unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from chromatrace.plant.alarm_settings import ALARMS
+from chromatrace.plant.erp import ERP
+from chromatrace.plant.forecast_plans import FORECASTS
 from chromatrace.plant.names import Section
+from chromatrace.plant.proposal_rules import PROPOSALS
 
-SECTIONS: tuple[Section[Any], ...] = ()
+SECTIONS: tuple[Section[Any], ...] = (ERP, ALARMS, FORECASTS, PROPOSALS)
 """To add a section, add its `Section` here, and document its keys in docs/plant-file.md."""

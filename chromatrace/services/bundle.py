@@ -79,8 +79,8 @@ def _anchored_windows(snapshot: Snapshot, evidence: list[bytes | None]) -> Itera
         if window is None or owner is None:
             continue
         channel = snapshot.channel_by_name(owner.id, window.channel)
-        anchor = snapshot.anchor_covering(channel.id, window.last_leaf) if channel is not None else None
-        if anchor is not None and (anchor.size, anchor.root) == (window.tree_size, window.root):
+        anchor = snapshot.anchor_at(channel.id, window.tree_size, window.root) if channel is not None else None
+        if anchor is not None:
             yield anchor, window
 
 
@@ -88,8 +88,8 @@ def _step_anchors(snapshot: Snapshot, trace: RouteTrace | None) -> Iterator[Anch
     """Yield the anchors of the logs that the stations' records name."""
     for step in trace.steps if trace is not None else ():
         if step.record is not None and step.record.log_size:
-            anchor = snapshot.anchor_covering(step.record.channel, step.record.log_size - 1)
-            if anchor is not None and anchor.size == step.record.log_size:
+            anchor = snapshot.anchor_at(step.record.channel, step.record.log_size)
+            if anchor is not None:
                 yield anchor
 
 
@@ -116,6 +116,9 @@ def _transactions(snapshot: Snapshot, batch: BatchView, anchors: list[AnchorView
         channel = snapshot.channel(anchor.channel_id)
         if channel is not None:
             parties.add(channel.organisation)
+        while channel is not None and channel.predecessor is not None:
+            yield channel.opened.tx_hash
+            channel = snapshot.channel(channel.predecessor)
     for number in parties:
         organisation = snapshot.organisation(number)
         if organisation is not None:

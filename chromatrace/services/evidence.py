@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chromatrace.chain import reads
-from chromatrace.chain.anchored import anchor_at, anchors_of, channel_named
+from chromatrace.chain.anchored import anchors_of, channel_named, find_anchor
 from chromatrace.chain.event_logs import events
 from chromatrace.documents.content import BatchContent, InspectionEvidence
 from chromatrace.documents.errors import DocumentNotFoundError
@@ -14,6 +14,8 @@ from chromatrace.domain.errors import Conflict, IntegrityError, InvalidInput, No
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import Verdict
 from chromatrace.exchange.units import serial_root
+from chromatrace.quality.result_rules import measurement_error
+from chromatrace.services.result_files import check_results
 from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -80,10 +82,19 @@ def check_evidence(
     sheet  check sheet of the product and stage; None if there is none
 
     The verdict must follow from the values: pass if the sheet is complete and each value is within its limit, else
-    fail. A person may overrule it with a reason (`evidence.overrule`).
+    fail. Values that contradict one another are a measurement error and give no verdict. A person may overrule this
+    with a reason (`evidence.overrule`).
     """
     missing = () if sheet is None else sheet.check_measurements(evidence.measurements)
+    check_results(workspace.documents, evidence)
+    error = measurement_error(evidence)
     if evidence.overrule is None:
+        if error is not None:
+            raise InvalidInput(
+                f"measurement error: {error}",
+                field="/measurements",
+                hint="measure again, or give a verdict and a reason with --verdict and --overrule",
+            )
         _check_verdict(evidence, verdict)
         if verdict is Verdict.PASS and missing:
             raise InvalidInput(
@@ -91,7 +102,7 @@ def check_evidence(
                 field="/measurements",
                 hint="add the measurement, or give a reason with --overrule",
             )
-    elif (verdict is Verdict.PASS) is evidence.passed and not (missing and evidence.passed):
+    elif (verdict is Verdict.PASS) is evidence.passed and not (missing and evidence.passed) and error is None:
         raise InvalidInput(
             f"the values give the same verdict, {verdict.name.lower()}; there is nothing to overrule", field="overrule"
         )
@@ -160,14 +171,15 @@ def _check_window(workspace: Workspace, window: ReadingWindow) -> None:
     organisation = chain.read(reads.organisation_of_gln(window.organisation))
     if not organisation:
         raise NotFound(f"no organisation has GLN {window.organisation}", field="/readings/organisation", hint=hint)
-    channel = chain.read(reads.channel_id(organisation, window.channel))
-    if not chain.read(reads.channel(channel)).organisation:
+    try:
+        channel = channel_named(chain, window.channel, organisation)
+    except NotFound as error:
         raise NotFound(
             f"organisation {window.organisation} has no channel {window.channel!r} on this chain",
             field="/readings/channel",
             hint=hint,
-        )
-    anchor = anchor_at(chain, channel, window.tree_size)
+        ) from error
+    anchor = find_anchor(chain, channel, window.tree_size)
     if anchor is None:
         raise NotFound(
             f"channel {window.channel!r} has no anchored head of {window.tree_size} readings",

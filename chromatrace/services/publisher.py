@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chromatrace.anchor import TreeHead
 from chromatrace.chain import calls, reads
+from chromatrace.chain.anchored import current_channel, succession
 from chromatrace.chain.client import Chain
 from chromatrace.domain.errors import NotAuthorised
 from chromatrace.domain.identifiers import ChannelId
@@ -11,7 +12,10 @@ from chromatrace.ethereum.errors import ContractError
 
 
 class ChainPublisher:
-    """Anchor heads in `ProcessLedger`. Channels belong to the signer's organisation and are opened on first use."""
+    """Anchor heads in `ProcessLedger`. Channels belong to the signer's organisation and are opened on first use.
+
+    If an administrator closed a channel, its successor takes the heads.
+    """
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
@@ -20,16 +24,15 @@ class ChainPublisher:
 
     def channel_id(self, name: str) -> ChannelId:
         """Return the on-chain id of a channel of the organisation, and open the channel if necessary."""
-        if name not in self._channels:
-            channel = self._chain.read(reads.channel_id(self.organisation, name))
-            if not self._chain.read(reads.channel(channel)).organisation:
-                self._chain.submit(calls.open_channel(name).with_key(f"open/{channel.hex()}"))
-            self._channels[name] = channel
+        channel = self._channels.get(name) or self._chain.read(reads.channel_id(self.organisation, name))
+        if not self._chain.read(reads.channel(channel)).organisation:
+            self._chain.submit(calls.open_channel(name).with_key(f"open/{channel.hex()}"))
+        self._channels[name] = succession(self._chain, channel)[-1]
         return self._channels[name]
 
     def anchored_size(self, channel: str) -> int:
         """Return the size of the channel's newest head on the chain; 0 if there is none."""
-        identifier = self._chain.read(reads.channel_id(self.organisation, channel))
+        identifier = current_channel(self._chain, self.organisation, channel)
         return self._chain.read(reads.channel(identifier)).size
 
     def publish(self, head: TreeHead) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from chromatrace.anchor import ReadingProof
-from chromatrace.chain.anchored import anchors_of, channel_named
+from chromatrace.chain.anchored import anchors_of, channel_named, find_anchor
 from chromatrace.domain.errors import IntegrityError, NotFound
 from chromatrace.domain.identifiers import OrganisationId
 from chromatrace.merkle.proofs import leaf_hash, roots
@@ -21,8 +21,7 @@ def check_reading(workspace: Workspace, proof: ReadingProof, organisation: Organ
     """
     reading = proof.verify()
     channel = channel_named(workspace.reader, proof.channel, organisation)
-    anchors = anchors_of(workspace.reader, channel)
-    anchor = next((anchor for anchor in anchors if anchor.size == proof.size), None)
+    anchor = find_anchor(workspace.reader, channel, proof.size)
     if anchor is None:
         raise NotFound(f"the chain has no anchor of {proof.size} entries of {proof.channel!r}", field="size")
     if anchor.root != proof.root:

@@ -1,4 +1,4 @@
-"""What the mirror derives from the log and the database stores: alarms, forecasts and their outcomes.
+"""Alarms, forecasts and their outcomes, which the mirror derives from the log and the database stores.
 
 An effect is a function of the log up to `log_size` readings of `channel`. Storing it again changes nothing.
 """
@@ -83,7 +83,7 @@ class ForecastMade:
 
 @dataclass(frozen=True, slots=True)
 class ForecastScored:
-    """What happened at the reading that a forecast is about. `outcome`: the state."""
+    """The outcome of a forecast: the state at the reading that it is about."""
 
     channel: str
     log_size: int

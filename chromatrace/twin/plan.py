@@ -1,39 +1,36 @@
-"""What the twin mirrors: machines, tags and rules. `plan_file` reads them from a plant file."""
+"""The machines, tags and rules that the twin mirrors. `plan_of` takes them from a plant file."""
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 from chromatrace.domain.errors import NotFound
+from chromatrace.plant.alarm_settings import ALARMS, AlarmSettings, Priority, TagAlarms
+from chromatrace.plant.forecast_plans import FORECASTS, ForecastPlan
+from chromatrace.plant.proposal_rules import PROPOSALS, ProposalRule
+from chromatrace.plant.records import Plant, Tag
+
+__all__ = ["NS_PER_S", "AlarmSettings", "MachinePlan", "MachineStatus", "Priority", "TagPlan", "TwinPlan"]
 
 NS_PER_S = 1_000_000_000
+_FORMAT = 1
+"""Number of the stored form of the state; a new one makes the state be computed anew."""
 
 
 class MachineStatus(StrEnum):
-    """What a machine does. `UNKNOWN` if its state tag has no value yet or one that the plant file does not name."""
+    """Status of a machine. `UNKNOWN` if its state tag has no value yet or one that the plant file does not name."""
 
     RUNNING = "running"
     IDLE = "idle"
     STOPPED = "stopped"
     FAULT = "fault"
     UNKNOWN = "unknown"
-
-
-class Priority(StrEnum):
-    """Priority of an alarm (ANSI/ISA-18.2), highest first."""
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-
-    @property
-    def rank(self) -> int:
-        """0 for the highest priority."""
-        return list(Priority).index(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ class MachinePlan:
 
     channel         log channel of its readings; None: any channel
     source          source of its readings, if several machines have tags of the same name; None: any source
-    tags            names of its tags; `prefix` names further ones by the start of their names
+    tags            names of its tags; the special tags belong to it as well
     state_values    status by value of the state tag, as text
     count_tag       counter of units produced; `reject_tag` counts those of them that are not good
     ideal_cycle_s   seconds per unit at the designed speed
@@ -74,7 +71,6 @@ class MachinePlan:
     channel: str | None = None
     source: str | None = None
     tags: frozenset[str] = frozenset()
-    prefix: str | None = None
     state_tag: str | None = None
     state_values: Mapping[str, MachineStatus] = field(default_factory=dict)
     batch_tag: str | None = None
@@ -82,7 +78,6 @@ class MachinePlan:
     count_tag: str | None = None
     reject_tag: str | None = None
     ideal_cycle_s: float | None = None
-    fault_priority: Priority = Priority.HIGH
 
     def roles(self) -> Iterator[tuple[str, str]]:
         """Yield the special tags with their role: state, batch, step, count or reject."""
@@ -95,50 +90,7 @@ class MachinePlan:
         """Return whether a tag of the log belongs to the machine, by its whole name or its last path component."""
         last = tag.rpartition("/")[2]
         special = {name for _, name in self.roles()}
-        if tag in self.tags or last in self.tags or tag in special or last in special:
-            return True
-        return self.prefix is not None and tag.startswith(self.prefix)
-
-
-@dataclass(frozen=True, slots=True)
-class ForecastPlan:
-    """The forecast of a tag: a Markov chain over the states in control, warning and out of control.
-
-    centre, sigma  of the process in control; the warning and action limits are `warning` and `action` sigmas away
-    steps          numbers of readings ahead
-    every          a forecast is stored once in this number of readings
-    forgetting     weight of earlier transitions, for each reading
-    """
-
-    tag: str
-    centre: float
-    sigma: float
-    machine: str | None = None
-    warning: float = 2.0
-    action: float = 3.0
-    steps: tuple[int, ...] = (1, 10)
-    every: int = 60
-    forgetting: float = 0.99
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmSettings:
-    """Rules of all alarms.
-
-    deadband        share of a tag's range that a value must return inside its limit before the alarm is cleared
-    stale_after_ns  of tags that state none; None: they are never stale
-    flood_count     alarms within `flood_window_ns` that begin a flood (ANSI/ISA-18.2: 10 in 10 minutes)
-    flood_end       a flood ends below this number in the window
-    flood_passes    priorities that a flood does not suppress
-    """
-
-    deadband: float = 0.005
-    stale_after_ns: int | None = None
-    stale_priority: Priority = Priority.LOW
-    flood_count: int = 10
-    flood_end: int = 5
-    flood_window_ns: int = 600 * NS_PER_S
-    flood_passes: frozenset[Priority] = frozenset({Priority.CRITICAL, Priority.HIGH})
+        return tag in self.tags or last in self.tags or tag in special or last in special
 
 
 @dataclass(frozen=True)
@@ -149,7 +101,8 @@ class TwinPlan:
     machines: tuple[MachinePlan, ...] = ()
     tags: tuple[TagPlan, ...] = ()
     forecasts: tuple[ForecastPlan, ...] = ()
-    alarms: AlarmSettings = AlarmSettings()
+    rules: tuple[ProposalRule, ...] = ()
+    alarms: AlarmSettings = field(default_factory=AlarmSettings)
     digest: str = ""
 
     def machine(self, machine_id: str) -> MachinePlan:
@@ -180,3 +133,59 @@ class TwinPlan:
     @cached_property
     def _tags(self) -> Mapping[str, TagPlan]:
         return {plan.name: plan for plan in self.tags}
+
+
+def plan_of(plant: Plant) -> TwinPlan:
+    """Return the twin's part of a plant."""
+    channels = {source.id: source.channel for source in plant.sources}
+    alarms = plant.section(ALARMS)
+    machines = tuple(
+        MachinePlan(
+            id=machine.id,
+            name=machine.name,
+            station=machine.station,
+            channel=channels.get(machine.source or ""),
+            tags=frozenset(machine.tags) | {tag.name for tag in plant.tags if tag.machine == machine.id},
+            state_tag=machine.state_tag,
+            state_values={value: MachineStatus(state) for value, state in machine.states.items()},
+            batch_tag=machine.batch_tag,
+            step_tag=machine.step_tag,
+            count_tag=machine.count_tag,
+            reject_tag=machine.reject_tag,
+            ideal_cycle_s=machine.ideal_cycle_s,
+        )
+        for machine in plant.machines
+    )
+    tags = tuple(_tag(tag, alarms) for tag in plant.tags)
+    plan = TwinPlan(plant.name, machines, tags, plant.section(FORECASTS), plant.section(PROPOSALS), alarms)
+    # The state depends on these fields only.
+    content = (_FORMAT, [sorted_fields(machine) for machine in machines], tags, plan.forecasts, sorted_fields(alarms))
+    return replace(plan, digest=hashlib.sha256(repr(content).encode()).hexdigest())
+
+
+def sorted_fields(record: Any) -> str:
+    """Return the fields of a record as text, with sets and mappings in order."""
+    parts = []
+    for item in fields(record):
+        value = getattr(record, item.name)
+        if isinstance(value, frozenset):
+            value = sorted(value)
+        elif isinstance(value, Mapping):
+            value = sorted(value.items())
+        parts.append(f"{item.name}={value!r}")
+    return "; ".join(parts)
+
+
+def _tag(tag: Tag, alarms: AlarmSettings) -> TagPlan:
+    own = alarms.tags.get(tag.name) or TagAlarms(tag.name)
+    return TagPlan(
+        tag.name,
+        tag.unit,
+        tag.low if math.isfinite(tag.low) else None,
+        tag.high if math.isfinite(tag.high) else None,
+        tag.limit_low,
+        tag.limit_high,
+        own.priority,
+        own.stale_after_ns,
+        tag.machine,
+    )

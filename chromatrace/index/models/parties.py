@@ -62,6 +62,7 @@ class ChannelRow(ChainTable):
     id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     organisation: Mapped[int] = mapped_column(BigInteger, index=True)
     name: Mapped[str] = mapped_column(Text)
+    predecessor: Mapped[bytes | None] = mapped_column(LargeBinary)
     size: Mapped[int] = mapped_column(Unsigned64)
     root: Mapped[bytes | None] = mapped_column(LargeBinary)
     anchored: Mapped[int | None] = mapped_column(BigInteger)

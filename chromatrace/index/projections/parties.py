@@ -110,12 +110,15 @@ class ChannelProjection(EntityProjection):
                 "id": key[0],
                 "organisation": args["organisation"],
                 "name": without_nul(args["name"]),
+                "predecessor": None,
                 "size": 0,
                 "root": None,
                 "anchored": None,
                 "position": event.position,
             }
         state = existing(state, event)
+        if event.name == "ChannelSucceeded":
+            return state | {"predecessor": args["predecessor"]}
         anchor = {
             "position": event.position,
             "channel": key[0],

@@ -22,6 +22,15 @@ class ChannelQueries(Queries):
         statement = select(ChannelRow).where(ChannelRow.organisation == organisation, ChannelRow.name == name)
         return first(self._channels(statement))
 
+    def succession(self, channel_id: bytes) -> tuple[ChannelView, ...]:
+        """Return a channel and its successors, newest first; nothing if there is no such channel."""
+        channels: list[ChannelView] = []
+        found = self.channel(channel_id)
+        while found is not None:
+            channels.insert(0, found)
+            found = first(self._channels(select(ChannelRow).where(ChannelRow.predecessor == found.id)))
+        return tuple(channels)
+
     def channels_of(self, organisation: int) -> tuple[ChannelView, ...]:
         """Return the channels of an organisation, in the order they were opened."""
         statement = select(ChannelRow).where(ChannelRow.organisation == organisation).order_by(ChannelRow.position)
@@ -43,6 +52,14 @@ class ChannelQueries(Queries):
         statement = select(AnchorRow).where(AnchorRow.channel == channel_id, covers)
         return first(self._anchors(statement.order_by(AnchorRow.position).limit(1)))
 
+    def anchor_at(self, channel_id: bytes, size: int, root: bytes | None = None) -> AnchorView | None:
+        """Return the anchor of exactly `size` entries, and `root` if given, in a channel or its newest successor."""
+        for channel in self.succession(channel_id):
+            anchor = self.anchor_covering(channel.id, size - 1)
+            if anchor is not None and anchor.size == size and root in (None, anchor.root):
+                return anchor
+        return None
+
     def _channels(self, statement: Statement) -> tuple[ChannelView, ...]:
         rows, refs = self._rows_with_refs(statement, "position", "anchored")
         return tuple(
@@ -50,6 +67,7 @@ class ChannelQueries(Queries):
                 id=row.id,
                 organisation=row.organisation,
                 name=row.name,
+                predecessor=row.predecessor,
                 size=row.size,
                 root=row.root,
                 opened=refs[row.position],

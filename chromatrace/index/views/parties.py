@@ -78,11 +78,15 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class ChannelView:
-    """A log channel. `size` and `root` are those of its last anchor; 0 and None before the first."""
+    """A log channel. `size` and `root` are those of its last anchor; 0 and None before the first.
+
+    predecessor  the closed channel that it succeeds
+    """
 
     id: bytes
     organisation: int
     name: str
+    predecessor: bytes | None
     size: int
     root: bytes | None
     opened: EventRef

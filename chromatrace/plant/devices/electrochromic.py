@@ -21,6 +21,7 @@ import numpy as np
 
 from chromatrace.plant.films import Film
 from chromatrace.plant.names import Names
+from chromatrace.quality import optical_consistency
 from chromatrace.storage.toml import TomlTable
 
 FIRST = ("crystalline share", "W5+ share", "film thickness", "grain size")
@@ -31,7 +32,6 @@ AUXILIARY = ("bleached transmittance", "coloured transmittance", "charge density
 _SPECIFIED_BASE_PA = 1e-3
 _UNIT_SPREAD = 0.01
 _INSTRUMENT = 0.004
-_MINIMUM_DENSITY_CHANGE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,9 @@ class ElectrochromicStack:
         bleached, coloured = values["bleached transmittance"], values["coloured transmittance"]
         if not (bleached > 0 and coloured > 0):
             return 1.0
-        return consistency(values["coloration efficiency"], values["charge density"], math.log10(bleached / coloured))
+        return optical_consistency.deviation(
+            values["coloration efficiency"], values["charge density"], math.log10(bleached / coloured)
+        )
 
     def _film_properties(self, films: Mapping[str, Film], random: np.random.Generator) -> dict[str, float]:
         film = films[self._working_station]
@@ -139,16 +141,6 @@ class ElectrochromicStack:
             "coloured transmittance": coloured,
             "charge density": charge,
         }
-
-
-def consistency(efficiency_cm2_c: float, charge_c_cm2: float, density_change: float) -> float:
-    """Return |efficiency · charge density - density change| relative to the larger of the two, but at least 0.1.
-
-    The minimum avoids false inconsistencies for films that hardly colour. Example: a contrast of 9:1 (density change
-    0.954) at 40 cm²/C corresponds to 23.9 mC/cm².
-    """
-    product = efficiency_cm2_c * charge_c_cm2
-    return abs(product - density_change) / max(abs(product), abs(density_change), _MINIMUM_DENSITY_CHANGE)
 
 
 def _deficiency(film: Film, layer: _Layer) -> float:

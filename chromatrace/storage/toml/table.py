@@ -250,16 +250,19 @@ class TomlTable:
         """Return the records without mistakes of an array in this table."""
         return tuple(record for record in records if record is not None)
 
-    def _check_reference(self, name: str, value: str, kind: str, known: Collection[str]) -> None:
-        if value in known:
-            return
-        near = get_close_matches(value, known, 1)
+    def unknown(self, name: str, reason: str, known: Collection[str]) -> None:
+        """Add a mistake about an object that is not among the `known` ones, unless a syntax error may hide it."""
+        value = self._content.get(name)
+        near = get_close_matches(value, known, 1) if isinstance(value, str) else []
         hint = f"did you mean {near[0]!r}?" if near else None
+        self._invalidate()
         if self._document is None:
-            self.mistake(name, f"unknown {kind} {value!r}", hint)
-        else:
-            self._invalidate()
-            self._document.add_unknown(self.path(name), f"unknown {kind} {value!r}", hint)
+            raise TomlError(reason, field=self.path(name), hint=hint)
+        self._document.add_unknown(self.path(name), reason, hint)
+
+    def _check_reference(self, name: str, value: str, kind: str, known: Collection[str]) -> None:
+        if value not in known:
+            self.unknown(name, f"unknown {kind} {value!r}", known)
 
     def _inner(self, content: Mapping[str, Any] | None, path: str) -> TomlTable:
         table = TomlTable(content or {}, path, self._document, outer=self)

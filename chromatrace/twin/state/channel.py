@@ -92,7 +92,7 @@ class ChannelMirror:
             yield from self.alarms.raise_(
                 key,
                 "fault",
-                machine.plan.fault_priority,
+                self.plan.alarms.fault_priority,
                 index + 1,
                 last.source_time_ns,
                 f"{name} reports a fault ({state.status_text})",

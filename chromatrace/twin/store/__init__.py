@@ -1,1 +1,1 @@
-"""The twin's SQL tables: what it derived from the logs, and what people decided."""
+"""The twin's SQL tables: facts derived from the logs, and decisions of people."""

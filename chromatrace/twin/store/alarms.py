@@ -2,9 +2,9 @@
 
 State of an alarm, which follows from its row and the shelf of its condition:
 
-    unacknowledged  the condition is true; nobody has acknowledged the alarm
+    unacknowledged  the condition is true; the alarm is not acknowledged
     acknowledged    the condition is true; a person has acknowledged the alarm
-    returned        the condition is no longer true; nobody has acknowledged the alarm
+    returned        the condition is no longer true; the alarm is not acknowledged
     shelved         the condition is true; a person put it on the shelf until a stated time
     suppressed      the condition is true; a flood suppresses the alarm
     normal          the condition is no longer true; nothing remains to be done
@@ -124,7 +124,7 @@ def alarm(store: TwinStore, alarm_id: int, now_ns: int) -> tuple[AlarmView, list
 
 
 def acknowledge(store: TwinStore, alarm_id: int, by: str, now_ns: int, note: str = "") -> AlarmView:
-    """Acknowledge an alarm as the person `by`. Raises `AlarmStateError` if somebody already did."""
+    """Acknowledge an alarm as the person `by`. Raises `AlarmStateError` if it is acknowledged already."""
     with store.begin() as session:
         row, shelf = _one(session, alarm_id, now_ns)
         changed = session.execute(

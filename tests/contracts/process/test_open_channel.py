@@ -17,7 +17,7 @@ def test_opens_a_channel(env, by):
     tx = env.process.openChannel(NAME, {"from": sender})
     channel = keccak(encode(["uint32", "string"], [env.plant, NAME]))
     assert bytes(tx.return_value) == channel == bytes(env.process.channelIdOf(env.plant, NAME))
-    assert plain(env.process.channel(channel)) == (env.plant, 0, 0, NONE)
+    assert plain(env.process.channel(channel)) == (env.plant, 0, 0, False, NONE)
     assert event(tx, "ChannelOpened") == {
         "channel": channel,
         "organisation": env.plant,

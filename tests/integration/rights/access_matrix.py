@@ -6,6 +6,7 @@ A rule states who is allowed, from the rights that the principals were given and
     ANSWERED    everyone; only server errors are wrong
     STATE       everyone; 503 if the portal is not ready
     PASSWORD    accounts that send their password, which a session cannot replace
+    TOKEN       systems with an access token; none of the principals is one (the orders have their own tests)
     DEPARTMENT  members of a department; none of the principals is one (the records have their own tests)
     a Role      operators that hold one of the roles; NO_ROLE: every operator
     a function  of the principal and the object; it returns whether the principal is allowed
@@ -95,7 +96,7 @@ class Form:
 
 
 PUBLIC, ANSWERED, NO_ROLE, STATE, ENDS_SESSION = "public", "answered", "no role", "state", "ends the session"
-PASSWORD, DEPARTMENT = "password", "department"
+PASSWORD, DEPARTMENT, TOKEN = "password", "department", "token"
 
 
 def _document(*scopes) -> Callable:
@@ -158,6 +159,9 @@ FORMS = (
     Form("consumer.document", "GET", "/documents/{gtin}/{lot}/content", _document(Scope.PRODUCT)),
     Form("consumer.document", "GET", "/documents/{gtin}/{lot}/first", _document(Scope.QUALITY)),
     Form("consumer.document", "GET", "/documents/{gtin}/{lot}/final", _document(Scope.QUALITY)),
+    Form("consumer.result_file", "GET", "/results/{gtin}/{lot}/first/0.svg", _document(Scope.QUALITY)),
+    Form("consumer.result_file", "GET", "/results/{gtin}/{lot}/first/0/0", _document(Scope.QUALITY)),
+    Form("consumer.result_file", "GET", "/results/{gtin}/{lot}/first/7/0", ANSWERED),
     Form("consumer.resolver", "GET", "/.well-known/gs1resolver", PUBLIC),
     Form("consumer.health", "GET", "/healthz", STATE),
     Form("consumer.ready", "GET", "/readyz", STATE),
@@ -220,6 +224,11 @@ FORMS = (
     Form("records.file", "GET", f"{_RECORD}/files/drawing", DEPARTMENT),
     Form("records.grant", "POST", f"{_RECORD}/readers", PASSWORD, b"{}", "application/json"),
     Form("records.revoke", "DELETE", f"{_RECORD}/readers/{'ab' * 16}", PASSWORD),
+    Form("orders.import", "POST", "/api/v1/orders", TOKEN, b"{}", "application/json"),
+    Form("orders.list", "GET", "/api/v1/orders", TOKEN),
+    Form("orders.progress", "GET", "/api/v1/orders/1000471/progress", TOKEN),
+    Form("orders.quality", "GET", "/api/v1/orders/1000471/quality", TOKEN),
+    Form("orders.genealogy", "GET", "/api/v1/orders/1000471/genealogy", TOKEN),
     Form("epcis.capture", "POST", "/epcis/v2/capture", CAPTURE_ROLES, b"{}", "application/json"),
     Form("epcis.capture", "POST", "/epcis/v2/capture?visibility=public", CAPTURE_ROLES, b"{}", "application/json"),
     Form("epcis.job", "GET", "/epcis/v2/capture/none", NO_ROLE),
@@ -340,6 +349,8 @@ class Matrix:
         if form.rule == PUBLIC:
             unknown = line == UNKNOWN and "{" in form.path and status in (200, 404)
             return None if status in (200, 304) or unknown else outcome
+        if form.rule == TOKEN:
+            return None if status == 401 else outcome
         if form.rule in (PASSWORD, DEPARTMENT):
             return None if status >= 400 else outcome
         if form.rule == NO_ROLE:

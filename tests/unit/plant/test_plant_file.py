@@ -71,7 +71,7 @@ def test_secrets_are_read_from_their_files(tmp_path):
     with pytest.raises(InvalidInput, match="has 0 characters"):
         sources["pusher"].token()
     with pytest.raises(PlantError) as raised:
-        load_plant(path, require_files=True)
+        load_plant(path, complete=True)
     missing = {mistake.key for mistake in raised.value.mistakes}
     assert missing == {
         *("sources[0].password_file", "sources[0].certificate", "sources[0].private_key", "sources[0].trust[0]"),
