@@ -66,7 +66,7 @@ class Portal:
     orders: OrderDesk | None
 
     def stop_streams(self) -> None:
-        """End open streams of events, so that the server can stop."""
+        """End open streams of events, so the server can stop."""
         if self.workshop is not None:
             self.workshop.streams.stop()
 

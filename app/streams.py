@@ -44,7 +44,7 @@ class Streams:
             raise BusyError("too many pages are open", hint="the page asks again by itself")
         events = _Events(self._events(revision, content), self._free.release)
         headers = {"X-Accel-Buffering": "no"}  # nginx must not collect the events
-        return Response(events, mimetype="text/event-stream", headers=headers)  # type: ignore[arg-type]
+        return Response(events, mimetype="text/event-stream", headers=headers)
 
     def _events(self, revision: Callable[[], Revision], content: Callable[[], object]) -> Iterator[str]:
         yield "retry: 500\n\n"

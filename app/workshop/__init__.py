@@ -1,4 +1,4 @@
-"""The workshop: what the machines of the portal's own plant do. For engineers and supervisors of its organisation.
+"""The workshop: the machines of the portal's own plant. For engineers and supervisors of its organisation.
 
 The pages show readings, which competitors must not see. They exist only if the setting `plant_organisation` names the
 organisation whose plant it is, and only for its operators.

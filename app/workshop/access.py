@@ -1,4 +1,4 @@
-"""Who may see the workshop."""
+"""Access to the workshop."""
 
 from __future__ import annotations
 

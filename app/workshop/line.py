@@ -75,10 +75,11 @@ def station_columns(plant: Plant, view: PlantView) -> list[StationColumn]:
 
 
 def shown_values(machine: MachineView) -> list[ValueView]:
-    """Return the values for a machine's card."""
-    return sorted(
-        machine.values, key=lambda value: (not outside(value), value.limit_low is None and value.limit_high is None)
-    )[:MAX_VALUES]
+    """Return the values for a machine's card, without the tags of its status, batch and counters."""
+    special = {tag for _, tag in current_workshop().plan.machine(machine.id).roles()}
+    values = [value for value in machine.values if not {value.tag, value.tag.rpartition("/")[2]} & special]
+    values.sort(key=lambda value: (not outside(value), value.limit_low is None and value.limit_high is None))
+    return values[:MAX_VALUES]
 
 
 def outside(value: ValueView) -> bool:
