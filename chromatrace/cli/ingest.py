@@ -267,7 +267,7 @@ def opcua(
 
     if certificate is None and not unencrypted:
         _confirm_unencrypted(url, user)
-    trusted = trusted_certificates(_trust_folder(workspace), server_certificates)
+    trusted = trusted_certificates(workspace.opcua_trust_folder, server_certificates)
     password = None
     if user is not None:
         password = workspace.settings.opcua_password or workspace.ask_password(
@@ -477,10 +477,6 @@ def mqtt(
         raise SystemExit(1)
 
 
-def _trust_folder(workspace: Workspace) -> Path:
-    return workspace.data / workspace.settings.keys_folder.name / "opcua-trust"
-
-
 def _confirm_unencrypted(url: str, user: str | None, hint: str = "use --certificate and --private-key") -> None:
     """Ask for confirmation if a password or a remote connection is not encrypted. Raises `InvalidInput`."""
     message = unencrypted_risk(url, user)
@@ -522,4 +518,4 @@ def trust(workspace: Workspace, url: str, expected: str | None, as_json: bool) -
             field="fingerprint",
             hint="use --fingerprint",
         )
-    emit(as_json, {"url": url, "sha256": actual, "file": add_to_trust_list(_trust_folder(workspace), certificate)})
+    emit(as_json, {"url": url, "sha256": actual, "file": add_to_trust_list(workspace.opcua_trust_folder, certificate)})

@@ -82,15 +82,11 @@ class ModbusSource:
 
 @dataclass(frozen=True, slots=True)
 class HttpSource:
-    """A program that pushes readings to the gateway with the token in a file."""
+    """Programs that push readings to the gateway. The file has the hashes of their tokens."""
 
     id: str
     channel: str
     token_file: Path
-
-    def token(self) -> str:
-        """Return the token. Raises `InvalidInput` if the file cannot be read."""
-        return _secret(self.token_file) or ""
 
 
 @dataclass(frozen=True, slots=True)

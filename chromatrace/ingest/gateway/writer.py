@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from chromatrace.domain.reading import Reading
-from chromatrace.ingest.gateway.statistics import GatewayStatistics
+from chromatrace.domain.reading import Reading, ReadingValue
+from chromatrace.ingest.gateway.clock import CLOCK_TOLERANCE_NS, ClockOffsets, is_future, is_implausible
+from chromatrace.ingest.gateway.dead_letters import (
+    DeadLetter,
+    NoRecorder,
+    Recorder,
+    reading_letter,
+    rejected_letter,
+)
+from chromatrace.ingest.gateway.statistics import GatewayStatistics, RejectedTagValue
 from chromatrace.ingest.gateway.values import ReceivedValue, TagKey
+from chromatrace.ingest.records import NUMBER, TEXT, ReadingConflict, SeriesEnd
 from chromatrace.ingest.spool import Spool
 
-_RESUME_WINDOW = 8_192
 _RESUME_LIMIT = 400_000
 
-CLOCK_TOLERANCE_NS = 300 * 10**9
-"""A source time that is further ahead of the receipt is implausible."""
-_EARLIEST_NS = 946_684_800 * 10**9
-"""1 January 2000. Earlier source times are implausible."""
-
 _Series = tuple[str, str]
-
-
-def is_future(source_time_ns: int, received_ns: int) -> bool:
-    """Return whether a source time is implausibly far ahead of its receipt."""
-    return source_time_ns > received_ns + CLOCK_TOLERANCE_NS
 
 
 @dataclass(slots=True)
@@ -41,9 +39,9 @@ class _Newest:
     def ns(self) -> int:
         return self.plausible_ns or self.any_ns
 
-    def add(self, source_time_ns: int, received_ns: int) -> None:
+    def add(self, source_time_ns: int, received_ns: int, tolerance_ns: int) -> None:
         self.any_ns = max(self.any_ns, source_time_ns)
-        if not is_future(source_time_ns, received_ns):
+        if not is_future(source_time_ns, received_ns, tolerance_ns):
             self.plausible_ns = max(self.plausible_ns, source_time_ns)
 
 
@@ -51,14 +49,30 @@ class SpoolWriter:
     """Tracks the newest time of each tag and the next sequence number of each source. Not thread-safe.
 
     The state changes only after the spool has stored a batch. A failed batch can be written again.
+
+    A text is rejected if the earlier values of its tag are numbers, and the reverse, unless an operator accepted the
+    change. Rejected and conflicting values go to `recorder`.
     """
 
-    def __init__(self, spool: Spool, channel: str, statistics: GatewayStatistics) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        channel: str,
+        statistics: GatewayStatistics,
+        recorder: Recorder | None = None,
+        clock_tolerance_ns: int = CLOCK_TOLERANCE_NS,
+    ) -> None:
         self._spool = spool
         self._channel = channel
         self._statistics = statistics
+        self._recorder = recorder or NoRecorder()
+        self._tolerance_ns = clock_tolerance_ns
+        self._clocks = ClockOffsets()
+        self._kinds: dict[_Series, frozenset[str]] = {}
         self._newest: dict[_Series, _Newest] = {}
         self._next_sequence: dict[str, int] = {}
+        self._ends: dict[_Series, SeriesEnd | None] | None = None
+        self._oldest_ns: dict[str, int] = {}
 
     def newest_ns(self, key: TagKey) -> int | None:
         """Return the source time of the newest stored reading of the tag that is plausible, or None."""
@@ -75,51 +89,76 @@ class SpoolWriter:
         return min(times) if times else None
 
     def resume(self, keys: Iterable[TagKey]) -> None:
-        """Find the last stored reading of each tag, searching backwards from the end of the channel.
+        """Continue after the last stored reading of each tag.
 
-        A tag without a reading among the last `_RESUME_LIMIT` resumes at the oldest of them from the same source,
-        because values were missed only after the earlier gateway stopped.
+        A tag whose readings are all older than the last `_RESUME_LIMIT` of the channel resumes at the oldest of these
+        from the same source, because values were missed only after the earlier gateway stopped.
         """
-        wanted = {(key.source, key.tag) for key in keys} - self._newest.keys()
-        sources = {source for source, _ in wanted}
-        newest: dict[_Series, _Newest] = {}
-        stop = self._spool.size(self._channel)
-        limit = max(0, stop - _RESUME_LIMIT)
-        oldest_ns: dict[str, int] = {}
-        while stop > limit and wanted - newest.keys():
-            start = max(limit, stop - _RESUME_WINDOW)
-            for source, tag, time_ns, received_ns, _, _, _, sequence, _ in self._spool.fields(
-                self._channel, start, stop
-            ):
-                if source in sources:
-                    oldest_ns[source] = min(oldest_ns.get(source, time_ns), time_ns)
-                    self._next_sequence[source] = max(self._next_sequence.get(source, 0), sequence + 1)
-                series = (source, tag)
-                if series in wanted:
-                    newest.setdefault(series, _Newest()).add(time_ns, received_ns)
-            stop = start
-        self._newest.update(newest)
-        if stop > 0:
-            for series in wanted - newest.keys():
-                if series[0] in oldest_ns:
-                    self._newest[series] = _Newest(oldest_ns[series[0]])
+        ends = self._ends_of_channel()
+        for key in keys:
+            series = (key.source, key.tag)
+            if series in self._newest or series not in ends:
+                continue
+            end = ends[series]
+            if end is not None:
+                self._newest[series] = _Newest(end.newest_ns, end.plausible_ns)
+            elif key.source in self._oldest_ns:
+                self._newest[series] = _Newest(self._oldest_ns[key.source])
 
-    def write(self, values: Sequence[ReceivedValue]) -> None:
-        """Append `values` to the spool in this order. Raises the spool's errors and leaves the state unchanged then."""
+    def newest_of(self, sources: Collection[str], prefix: str) -> int | None:
+        """Return the newest plausible source time of the tags of `sources` that start with `prefix`, or None."""
+
+        def chosen(series: _Series) -> bool:
+            return series[0] in sources and series[1].startswith(prefix)
+
+        self.resume(TagKey(*series, "") for series in self._ends_of_channel() if chosen(series))
+        return max((newest.ns for series, newest in self._newest.items() if chosen(series)), default=None)
+
+    def skip(self, source: str, count: int) -> None:
+        """Leave out sequence numbers of readings that were lost, which makes the loss visible in the log."""
+        self._next_sequence[source] = self._next_sequence.get(source, 0) + count
+
+    def _ends_of_channel(self) -> dict[_Series, SeriesEnd | None]:
+        """Return the ends of the series that earlier gateways stored. They are read once."""
+        if self._ends is None:
+            self._ends = self._spool.series_ends(self._channel, _RESUME_LIMIT, self._tolerance_ns)
+            for series, end in self._ends.items():
+                if end is not None:
+                    source = series[0]
+                    self._oldest_ns[source] = min(self._oldest_ns.get(source, end.oldest_ns), end.oldest_ns)
+                    self._next_sequence[source] = max(self._next_sequence.get(source, 0), end.sequence + 1)
+                    if end.kinds:
+                        self._kinds[series] = end.kinds
+        return self._ends
+
+    def write(self, values: Sequence[ReceivedValue]) -> dict[int, str]:
+        """Append `values` to the spool in this order. Return the reason by position of each that is not stored.
+
+        A duplicate is stored. Raises the spool's errors and leaves the state unchanged then.
+        """
+        self.resume(value.key for value in values)
         next_sequence = dict(self._next_sequence)
         newest = {series: replace(times) for series, times in self._newest.items()}
+        kinds: dict[_Series, frozenset[str]] = {}
         pending: dict[tuple[str, str, int], ReceivedValue] = {}
         readings: list[Reading] = []
+        positions: list[int] = []
         implausible: list[tuple[str, bool]] = []
-        duplicates = replayed = 0
-        for value in values:
+        changed: dict[int, str] = {}
+        duplicates = replayed = out_of_order = 0
+        for position, value in enumerate(values):
             key, time_ns = value.key, value.source_time_ns
             series, identity = (key.source, key.tag), (key.source, key.tag, time_ns)
             is_new = time_ns > _any_ns(newest.get(series)) or not self._known(identity, pending)
             if not is_new and self._equals_known(identity, pending, value):
                 duplicates += 1
                 continue
+            reason = self._changed_type(series, value.value, kinds)
+            if reason is not None:
+                changed[position] = reason
+                continue
             sequence = next_sequence.get(key.source, 0)
+            positions.append(position)
             readings.append(
                 Reading(
                     key.source,
@@ -136,18 +175,49 @@ class SpoolWriter:
             if is_new:
                 pending[identity] = value
                 next_sequence[key.source] = sequence + 1
-                newest.setdefault(series, _Newest()).add(time_ns, value.received_ns)
-                if is_future(time_ns, value.received_ns) or time_ns < _EARLIEST_NS:
+                times = newest.setdefault(series, _Newest())
+                out_of_order += time_ns < times.ns and not value.replayed
+                times.add(time_ns, value.received_ns, self._tolerance_ns)
+                if is_implausible(time_ns, value.received_ns, self._tolerance_ns):
                     implausible.append((key.source, time_ns > value.received_ns))
                 replayed += value.replayed
+        self._recorder.record([reading_letter(values[position], reason) for position, reason in changed.items()])
         result = self._spool.append(self._channel, readings)
         self._next_sequence, self._newest = next_sequence, newest
-        self._statistics.stored += result.stored
-        self._statistics.duplicates += duplicates + result.duplicates
-        self._statistics.conflicting += result.conflicting
-        self._statistics.replayed += replayed
+        self._kinds |= kinds
+        statistics = self._statistics
+        statistics.stored += result.stored
+        statistics.duplicates += duplicates + result.duplicates
+        statistics.conflicting += result.conflicting
+        statistics.out_of_order += out_of_order
+        statistics.replayed += replayed
         for source, ahead in implausible:
-            self._statistics.add_implausible_time(source, ahead=ahead)
+            statistics.add_implausible_time(source, ahead=ahead)
+        for position, reason in changed.items():
+            key = values[position].key
+            statistics.reject(RejectedTagValue(key.source, key.tag, reason))
+        self._clocks.add(values)
+        statistics.clock_offset_ms = self._clocks.offsets_ms()
+        if result.conflicts:
+            # The spool itself has recorded them, so an error here loses nothing.
+            letters = [_conflict_letter(conflict) for conflict in result.conflicts]
+            self._recorder.record(letters)
+            for conflict, letter in zip(result.conflicts, letters, strict=True):
+                changed[positions[conflict.position]] = letter.reason
+        return changed
+
+    def _changed_type(self, series: _Series, value: ReadingValue, added: dict[_Series, frozenset[str]]) -> str | None:
+        """Return why the type of a value does not fit its tag, or None. `added`: types that the batch adds."""
+        if value is None:
+            return None
+        kind = TEXT if isinstance(value, str) else NUMBER
+        known = added.get(series) or self._kinds.get(series) or frozenset()
+        if kind in known:
+            return None
+        if known and not self._recorder.accepts_type(*series, kind):
+            return f"the type changed: a {kind}, but earlier values of the tag are {' or '.join(sorted(known))}s"
+        added[series] = known | {kind}
+        return None
 
     def _known(self, identity: tuple[str, str, int], pending: dict[tuple[str, str, int], ReceivedValue]) -> bool:
         return identity in pending or self._spool.find(self._channel, *identity) is not None
@@ -169,3 +239,17 @@ class SpoolWriter:
 
 def _any_ns(newest: _Newest | None) -> int:
     return newest.any_ns if newest is not None else 0
+
+
+def _conflict_letter(conflict: ReadingConflict) -> DeadLetter:
+    rejected, stored = conflict.rejected, conflict.stored
+    return rejected_letter(
+        rejected.source,
+        rejected.tag,
+        f"contradicts the stored value {stored.reading.value!r:.60} of the same time (entry {stored.index})",
+        rejected.received_ns,
+        time_ns=rejected.source_time_ns,
+        value=rejected.value,
+        unit=rejected.unit,
+        quality=rejected.quality,
+    )

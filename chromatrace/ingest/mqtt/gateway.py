@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import queue
 import random
+import re
 import ssl
 import threading
 import time
@@ -20,6 +22,17 @@ from paho.mqtt.reasoncodes import ReasonCode
 from chromatrace.domain.errors import NotAuthorised, Unavailable
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.errors import SpoolUnavailable
+from chromatrace.ingest.gateway.clock import CLOCK_TOLERANCE_NS
+from chromatrace.ingest.gateway.dead_letters import (
+    BLOCK,
+    DEAD_LETTER,
+    DeadLetter,
+    NoRecorder,
+    Overflow,
+    Recorder,
+    lost_letter,
+    message_letter,
+)
 from chromatrace.ingest.gateway.statistics import GatewayStatistics, RejectedTagValue, UnfilledGap
 from chromatrace.ingest.gateway.values import ReceivedValue
 from chromatrace.ingest.gateway.writer import SpoolWriter
@@ -31,6 +44,7 @@ from chromatrace.ingest.spool import Spool
 _POLL_S = 0.2
 _SPOOL_RETRY_S = 1.0
 _RESUME_READINGS = 8_192
+_BIRTH = re.compile(r"spBv1\.0/[^/]+/[ND]BIRTH/")
 _AUTHENTICATION_CODES = ("Bad user name or password", "Not authorized")
 _logger = logging.getLogger(__name__)
 
@@ -54,8 +68,10 @@ class _Connection:
     A connection is never used again after it is lost, so a message is acknowledged on the connection that delivered it.
     """
 
-    def __init__(self, settings: MqttSettings) -> None:
+    def __init__(self, settings: MqttSettings, overflowed: Callable[[_Message], bool]) -> None:
+        """Prepare a connection. `overflowed` records a message that is dropped, or returns False to wait instead."""
         self._settings = settings
+        self._overflowed = overflowed
         self.messages: queue.Queue[_Message] = queue.Queue(settings.buffer)
         self.lost = threading.Event()
         self.session_present = False
@@ -160,17 +176,41 @@ class _Connection:
                 if self._closing.is_set():
                     self.dropped += 1  # of QoS 1: the broker delivers it again
                     return
+                self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Remove the oldest message, if the overflow policy allows it and the loss is recorded."""
+        with self.messages.mutex:
+            oldest = self.messages.queue[0] if self.messages.queue else None
+        if oldest is None or not self._overflowed(oldest):
+            return
+        with self.messages.mutex:
+            # The storing thread may have taken it meanwhile. Then it is stored, and a replay finds a duplicate.
+            if self.messages.queue and self.messages.queue[0] is oldest:
+                self.messages.queue.popleft()
+                self.messages.not_full.notify()
+        if oldest.qos:
+            self.client.ack(oldest.mid, oldest.qos)
 
 
 class MqttGateway:
     """Stores the readings of one broker in one channel. `statistics` can be read at any time."""
 
-    def __init__(self, settings: MqttSettings, spool: Spool) -> None:
+    def __init__(
+        self,
+        settings: MqttSettings,
+        spool: Spool,
+        recorder: Recorder | None = None,
+        *,
+        overflow: Overflow = BLOCK,
+        clock_tolerance_ns: int = CLOCK_TOLERANCE_NS,
+    ) -> None:
         self.settings = settings
         self.statistics = GatewayStatistics()
         self._spool = spool
-        self._writer = SpoolWriter(spool, settings.channel, self.statistics)
-        self._known: set[tuple[str, str]] = set()
+        self._recorder = recorder or NoRecorder()
+        self._overflow = overflow
+        self._writer = SpoolWriter(spool, settings.channel, self.statistics, self._recorder, clock_tolerance_ns)
         self._stop = threading.Event()
         self._logged_reason = ""
         self._connection: _Connection | None = None
@@ -191,7 +231,7 @@ class MqttGateway:
         pause_s, maximum_pause_s = self.settings.backoff_s
         unavailable_since = time.monotonic()
         while not stop.is_set():
-            connection = self._connection = _Connection(self.settings)
+            connection = self._connection = _Connection(self.settings, self._overflowed)
             try:
                 try:
                     connection.open()
@@ -235,9 +275,10 @@ class MqttGateway:
         self._logged_reason = ""
 
     def _last_readings(self) -> list[Reading]:
-        """Return the last readings of the channel, which an earlier run stored."""
+        """Return those of the last readings of the channel that may be of this broker, which an earlier run stored."""
         size = self._spool.size(self.settings.channel)
-        return list(self._spool.entries(self.settings.channel, max(0, size - _RESUME_READINGS)))
+        last = self._spool.entries(self.settings.channel, max(0, size - _RESUME_READINGS))
+        return [reading for reading in last if self.settings.may_have(reading.source)]
 
     def _resumed(self, connection: _Connection, last: list[Reading]) -> None:
         """Report that messages may be missing, unless the broker or the nodes kept them."""
@@ -272,32 +313,68 @@ class MqttGateway:
         """Store the next messages and then acknowledge them."""
         messages = _taken(connection.messages, self.settings.batch, timeout_s)
         values: list[ReceivedValue] = []
+        letters: list[DeadLetter] = []
+        births: dict[str, bytes] = {}
         for message in messages:
+            before = self.statistics.rejected
             if len(message.payload) > self.settings.max_payload:
                 reason = f"a payload of {len(message.payload):,} bytes; the maximum is {self.settings.max_payload:,}"
                 self.statistics.reject(RejectedTagValue(message.topic, "", reason))
-                continue
-            values += self._receive(message.topic, message.payload, message.received_ns)
+            else:
+                values += self._receive(message.topic, message.payload, message.received_ns)
+            if rejected := self.statistics.rejected - before:
+                letters.append(self._letter(message, rejected))
+            if _BIRTH.match(message.topic) and not self._topics.maps(message.topic):
+                births[message.topic] = message.payload
             if self.settings.persistent and not self._topics.maps(message.topic):
                 connection.client.unsubscribe(message.topic)  # a subscription of an earlier run
+        for topic, payload in births.items():
+            self._retried(functools.partial(self._recorder.remember_birth, topic, payload))
+        self._retried(lambda: self._recorder.record(letters))
         if values:
-            self._write(values)
+            self._retried(lambda: self._writer.write(values))
+            self.statistics.lag_ms = (time.time_ns() - values[-1].source_time_ns) / 1e6
         for message in messages:
             if message.qos:
                 connection.client.ack(message.mid, message.qos)
         self.statistics.buffered = connection.messages.qsize()
 
-    def _write(self, values: list[ReceivedValue]) -> None:
-        """Store values in the spool. Retry while it is unavailable; meanwhile the queue applies back-pressure."""
+    def _letter(self, message: _Message, rejected: int) -> DeadLetter:
+        """Return the letter of a message with the last `rejected` rejections."""
+        rejections = list(self.statistics.rejections)[-rejected:]
+        tags = {rejection.tag for rejection in rejections}
+        return message_letter(
+            rejections[-1].source,
+            rejections[-1].tag if len(tags) == 1 else "",
+            [rejection.reason for rejection in rejections],
+            message.received_ns,
+            message.topic,
+            message.payload,
+        )
+
+    def _overflowed(self, message: _Message) -> bool:
+        """Record a message that the full buffer drops. Return False if the gateway must wait instead."""
+        if self._overflow == BLOCK:
+            return False
+        reason = "the buffer was full"
+        if self._overflow == DEAD_LETTER:
+            letter = message_letter(message.topic, "", [reason], message.received_ns, message.topic, message.payload)
+        else:
+            letter = lost_letter(message.topic, "", reason, message.received_ns)
+        try:
+            self._recorder.record([letter])
+        except SpoolUnavailable as error:
+            self.statistics.last_error = str(error)
+            return False
+        self.statistics.dropped += 1
+        return True
+
+    def _retried(self, store: Callable[[], object]) -> None:
+        """Store something. Retry while the spool is unavailable; meanwhile the queue applies back-pressure."""
         while True:
             try:
-                new = {(value.key.source, value.key.tag): value.key for value in values}
-                for series in self._known & new.keys():
-                    del new[series]
-                self._writer.resume(new.values())
-                self._writer.write(values)
-                self._known |= new.keys()
-                break
+                store()
+                return
             except SpoolUnavailable as error:
                 self.statistics.spool_retries += 1
                 self.statistics.last_error = str(error)
@@ -305,7 +382,6 @@ class MqttGateway:
                 if self._stop.is_set():
                     raise
                 self._stop.wait(_SPOOL_RETRY_S)
-        self.statistics.lag_ms = (time.time_ns() - values[-1].source_time_ns) / 1e6
 
 
 def _taken(messages: queue.Queue[_Message], maximum: int, timeout_s: float) -> list[_Message]:

@@ -16,6 +16,7 @@ from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from chromatrace.domain.errors import InvalidInput, NotAuthorised, Unavailable
 from chromatrace.ingest.gateway.values import TagKey
 from chromatrace.ingest.opcua.browse import Browser, Found, LeftOut
+from chromatrace.ingest.opcua.event_session import EventSession
 from chromatrace.ingest.opcua.settings import OpcUaSettings
 from chromatrace.ingest.opcua.trust import require_trusted, server_certificate
 from chromatrace.ingest.opcua.values import to_datetime
@@ -53,8 +54,10 @@ class Session:
         self._finished: list[Node] = []
         self._silence_s = float("inf")
         self.lost = asyncio.Event()
+        self.has_events = False
         self.left_out: list[LeftOut] = []
         self._browser = Browser(client, self._request)
+        self.events = EventSession(client, self._browser, self._request, settings)
 
     async def browse(self) -> list[TagKey]:
         """Return the tags that the settings select. Raises `InvalidInput` if there are none, or if two have one name.
@@ -109,13 +112,13 @@ class Session:
         return nodes
 
     async def subscribe(
-        self, keys: Sequence[TagKey], notified: Callable[[list[Any], bool], Awaitable[None]]
+        self, keys: Sequence[TagKey], notified: Callable[[list[Any], list[Any], bool], Awaitable[None]]
     ) -> list[tuple[TagKey, str]]:
-        """Subscribe to all tags. Return the tags that the server rejects, with the reason.
+        """Subscribe to all tags, and to the events if the server has them. Return the rejected tags with the reason.
 
-        `notified(items, missed)` is awaited for each message before the next one is requested. `items` are
-        MonitoredItemNotification objects whose client handle is the position of the tag. `missed`: an earlier message
-        was lost.
+        `notified(items, events, missed)` is awaited for each message before the next one is requested. `items` are
+        MonitoredItemNotification objects whose client handle is the position of the tag. `events` are the fields of
+        events. `missed`: an earlier message was lost.
         """
         parameters = ua.CreateSubscriptionParameters()
         parameters.RequestedPublishingInterval = self._settings.publishing_interval_ms
@@ -130,16 +133,19 @@ class Session:
             self._last_heard = time.monotonic()
             message = result.NotificationMessage
             items: list[Any] = []
+            events: list[Any] = []
             for part in message.NotificationData or ():
                 if isinstance(part, ua.StatusChangeNotification):
                     self.lost.set()
                 elif isinstance(part, ua.DataChangeNotification):
                     items += part.MonitoredItems
-            if items:
+                elif isinstance(part, ua.EventNotificationList):
+                    events += [event.EventFields for event in part.Events]
+            if items or events:
                 missed = message.SequenceNumber != expected
                 # Sequence numbers run from 1 to 2^32 - 1 and wrap around (OPC UA Part 4, 7.26).
                 expected = message.SequenceNumber % (2**32 - 1) + 1
-                await notified(items, missed)
+                await notified(items, events, missed)
                 self._last_heard = time.monotonic()
 
         subscription = await self._request(self._client.uaclient.create_subscription(parameters, published))
@@ -156,7 +162,17 @@ class Session:
             return response
 
         items = [self._item(key, handle) for handle, key in enumerate(keys)]
-        results = await self._browser.monitor(items, monitor)
+        self.has_events = self._settings.events and await self.events.available()
+        if self.has_events:
+            # In the request of the first tags: a server that waits for a client then loses no event.
+            event_result, *results = await self._browser.monitor([self.events.item(), *items], monitor)
+            if not event_result.StatusCode.is_good():
+                (event_result,) = await self._browser.monitor([self.events.item(conditions=False)], monitor)
+            self.has_events = event_result.StatusCode.is_good()
+        else:
+            results = await self._browser.monitor(items, monitor)
+        if self.has_events:
+            await self.events.refresh(subscription.SubscriptionId)
         return [
             (key, result.StatusCode.name)
             for key, result in zip(keys, results, strict=True)
