@@ -14,8 +14,10 @@ from chromatrace.storage.toml import TomlDocument
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "plant-file.md").read_text(encoding="utf-8")
-FILES = [Path(__file__).with_name("complete_plant.toml"), *map(plant_path, example_plants())]
-NAMED = re.compile(r"instruments\.quantities\.|layouts\.units\.|model\.chambers\.|device\.(working|counter|stack)\.")
+FILES = [*sorted(Path(__file__).parent.glob("*.toml")), *map(plant_path, example_plants())]
+NAMED = re.compile(
+    r"instruments\.quantities\.|erp\.materials\.|layouts\.units\.|model\.chambers\.|device\.(working|counter|stack)\."
+)
 
 
 @pytest.fixture(scope="module")
