@@ -10,6 +10,7 @@ from chromatrace.plant.forecast_plans import FORECASTS
 from chromatrace.plant.maintenance_plans import MAINTENANCE
 from chromatrace.plant.names import Section
 from chromatrace.plant.proposal_rules import PROPOSALS
+from chromatrace.plant.sampling_plans import SAMPLING_PLANS
 
-SECTIONS: tuple[Section[Any], ...] = (ERP, ALARMS, FORECASTS, MAINTENANCE, PROPOSALS)
-"""To add a section, add its `Section` here, and its keys to docs/plant-file.md and an example in tests/unit/plant."""
+SECTIONS: tuple[Section[Any], ...] = (ERP, ALARMS, FORECASTS, MAINTENANCE, PROPOSALS, SAMPLING_PLANS)
+"""To add a section, add its `Section` here, and document its keys in docs/plant-file.md."""
