@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from chromatrace.cli.equipment import equipment
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, format_time, json_option, print_line
+from chromatrace.cli.twin_models import monitor, train
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
 
@@ -32,7 +34,17 @@ def twin() -> None:
       chromatrace twin run plant.toml
       chromatrace twin status plant.toml
       chromatrace --dev-account 2 twin acknowledge 17 --note "gauge replaced"
+
+    \b
+    Example: train control charts on recorded files of normal operation, and evaluate them on a run
+      chromatrace twin train normal.dat --columns "XMEAS(1..41),XMV(1..11)" --limits more.dat -o model.json
+      chromatrace twin monitor run.dat --columns "XMEAS(1..41),XMV(1..11)" --model model.json
     """
+
+
+twin.add_command(equipment)
+twin.add_command(train)
+twin.add_command(monitor)
 
 
 @twin.command()

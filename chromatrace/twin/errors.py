@@ -9,13 +9,16 @@ ChromaTraceError
 │   ├── ProposalStateError       the proposal was already confirmed, rejected or has expired
 │   └── ForeignTwinError         the database holds the twin of another plant or of other logs
 ├── InvalidInput
-│   └── RuleError                an invalid rule of the plant file
+│   ├── RuleError                an invalid rule of the plant file
+│   └── TrainingDataError        a model cannot be trained on these data
+├── IntegrityError
+│   └── ModelAltered             a model file does not match its digest
 └── NotFound                     an alarm or proposal does not exist
 """
 
 from __future__ import annotations
 
-from chromatrace.domain.errors import Conflict, InvalidInput, Unavailable
+from chromatrace.domain.errors import Conflict, IntegrityError, InvalidInput, Unavailable
 
 
 class TwinBusyError(Unavailable):
@@ -40,3 +43,11 @@ class ForeignTwinError(Conflict):
 
 class RuleError(InvalidInput):
     """An invalid rule of the plant file; `field` is its path."""
+
+
+class TrainingDataError(InvalidInput):
+    """A model cannot be trained on these data."""
+
+
+class ModelAltered(IntegrityError):
+    """A model file does not match its digest."""

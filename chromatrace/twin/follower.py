@@ -128,6 +128,13 @@ class TwinFollower:
                 store_cursor(session, channel, stop, leaf)
                 if self._snapshot_due(session, mirror):
                     self._store_snapshot(session, mirror)
+        elif self._snapshot_ns.get(channel, (-1, 0))[0] != start:
+            # The plant may be quiet when a page is opened: store what the last readings changed.
+            with self._store.read() as session:
+                due = self._snapshot_due(session, mirror)
+            if due:
+                with self._store.begin() as session:
+                    self._store_snapshot(session, mirror)
         return stop - start
 
     def store(self, session: Session, effects: Sequence[Effect]) -> None:

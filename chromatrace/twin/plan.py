@@ -62,6 +62,7 @@ class MachinePlan:
     tags            names of its tags; the special tags belong to it as well
     state_values    status by value of the state tag, as text
     count_tag       counter of units produced; `reject_tag` counts those of them that are not good
+    reason_tag      reason of a stop, for the downtime by reason
     ideal_cycle_s   seconds per unit at the designed speed
     """
 
@@ -77,6 +78,7 @@ class MachinePlan:
     step_tag: str | None = None
     count_tag: str | None = None
     reject_tag: str | None = None
+    reason_tag: str | None = None
     ideal_cycle_s: float | None = None
 
     def roles(self) -> Iterator[tuple[str, str]]:
@@ -89,7 +91,7 @@ class MachinePlan:
     def has_tag(self, tag: str) -> bool:
         """Return whether a tag of the log belongs to the machine, by its whole name or its last path component."""
         last = tag.rpartition("/")[2]
-        special = {name for _, name in self.roles()}
+        special = {name for _, name in self.roles()} | ({self.reason_tag} if self.reason_tag else set())
         return tag in self.tags or last in self.tags or tag in special or last in special
 
 
@@ -152,6 +154,7 @@ def plan_of(plant: Plant) -> TwinPlan:
             step_tag=machine.step_tag,
             count_tag=machine.count_tag,
             reject_tag=machine.reject_tag,
+            reason_tag=machine.reason_tag,
             ideal_cycle_s=machine.ideal_cycle_s,
         )
         for machine in plant.machines
