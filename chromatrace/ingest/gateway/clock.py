@@ -55,10 +55,14 @@ class ClockOffsets:
 
     def add(self, values: Iterable[ReceivedValue]) -> None:
         """Take the times of values that were just received."""
+        newest: dict[str, tuple[int, int]] = {}
         for value in values:
             if not value.replayed:
-                window = self._windows.setdefault(value.key.source, _Window())
-                window.add(value.received_ns, value.source_time_ns - value.received_ns)
+                source, offset_ns = value.key.source, value.source_time_ns - value.received_ns
+                if source not in newest or offset_ns > newest[source][0]:
+                    newest[source] = (offset_ns, value.received_ns)
+        for source, (offset_ns, received_ns) in newest.items():
+            self._windows.setdefault(source, _Window()).add(received_ns, offset_ns)
 
     def offsets_ms(self) -> dict[str, float]:
         """Return the offset of each source in milliseconds."""
