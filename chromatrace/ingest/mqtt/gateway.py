@@ -64,7 +64,7 @@ class _Message:
     qos: int
 
 
-class _Connection:
+class Connection:
     """One connection. Paho's thread puts messages into a bounded queue and waits while the queue is full.
 
     A connection is never used again after it is lost, so a message is acknowledged on the connection that delivered it.
@@ -221,7 +221,7 @@ class MqttGateway:
         self._writer = SpoolWriter(spool, settings.channel, self.statistics, self._recorder, clock_tolerance_ns)
         self._stop = threading.Event()
         self._logged_reason = ""
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._nodes = SparkplugNodes(self.statistics, self._request_rebirth)
         self._topics = JsonTopics(
             settings.json_tags, self.statistics, time_member=settings.time_member, time_unit=settings.time_unit
@@ -240,7 +240,7 @@ class MqttGateway:
         pause_s, maximum_pause_s = self.settings.backoff_s
         unavailable_since = time.monotonic()
         while not stop.is_set():
-            connection = self._connection = _Connection(self.settings, overflowed)
+            connection = self._connection = Connection(self.settings, overflowed)
             try:
                 try:
                     connection.open()
@@ -269,7 +269,7 @@ class MqttGateway:
             pause_s = min(2 * pause_s, maximum_pause_s)
         return self.statistics
 
-    def _opened(self, connection: _Connection) -> None:
+    def _opened(self, connection: Connection) -> None:
         """Count the connection, report what may be missing, and announce the primary host."""
         again = self.statistics.connects > 0
         self.statistics.connects += 1
@@ -289,7 +289,7 @@ class MqttGateway:
         last = self._spool.entries(self.settings.channel, max(0, size - _RESUME_READINGS))
         return [reading for reading in last if self.settings.may_have(reading.source)]
 
-    def _resumed(self, connection: _Connection, last: list[Reading]) -> None:
+    def _resumed(self, connection: Connection, last: list[Reading]) -> None:
         """Report that messages may be missing, unless the broker or the nodes kept them."""
         if not connection.session_present and self.settings.primary_host is None:
             start_ns = last[-1].received_ns if last else 0
@@ -318,7 +318,7 @@ class MqttGateway:
             _logger.warning("%s/%s: rebirth requested", group, node)
             self._connection.client.publish(f"spBv1.0/{group}/NCMD/{node}", rebirth_command())
 
-    def _store(self, connection: _Connection, timeout_s: float) -> None:
+    def _store(self, connection: Connection, timeout_s: float) -> None:
         """Store the next messages and then acknowledge them."""
         messages = _taken(connection.messages, self.settings.batch, timeout_s)
         values: list[ReceivedValue] = []
