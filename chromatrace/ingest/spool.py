@@ -417,6 +417,16 @@ class Spool(Closing):
                 (from_ns, to_ns, self._series_id(channel, source, tag), limit),
             ).fetchall()
 
+    def last_before(self, channel: str, source: str, tag: str, before_ns: int) -> ReadingFields | None:
+        """Return the last good reading of a series with a source time before `before_ns`; None without one."""
+        with self._db.typed_errors(), self._lock:
+            row: ReadingFields | None = self._db.execute(
+                _SELECT + "WHERE reading.series_id = ? AND reading.source_time_ns < ? AND kind.quality = ?"
+                " ORDER BY reading.source_time_ns DESC LIMIT 1",
+                (self._series_id(channel, source, tag), before_ns, GOOD),
+            ).fetchone()
+            return row
+
     def extremes(
         self, channel: str, source: str, tag: str, times_ns: Sequence[int]
     ) -> Iterator[tuple[int, int, float | None, float | None]]:

@@ -167,6 +167,5 @@ class ProposalRow(TwinTable):
     note: Mapped[str | None] = mapped_column(Text)
     ended_ns: Mapped[int | None] = mapped_column(BigInteger)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    hold_call: Mapped[str | None] = mapped_column(Text)
     record: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     __table_args__ = (UniqueConstraint("channel", "log_size", "rule", "subject"),)
