@@ -82,6 +82,19 @@ class TagChart:
             signals |= CUSUM_LOW
         return signals & self._watched
 
+    def values(self) -> list[float]:
+        """Return everything that the chart keeps, for `restore`."""
+        rules = self.rules
+        own = (self._decay, self.cusum_high, self.cusum_low, self.equal, self.ewma, self.last, self.z)
+        return [*own, *(getattr(rules, name) for name in RunRules.__slots__)]
+
+    def restore(self, values: Sequence[float]) -> None:
+        """Continue from the `values` of a chart."""
+        self._decay, self.cusum_high, self.cusum_low, equal, self.ewma, self.last, self.z = values[:7]
+        self.equal = int(equal)
+        for name, value in zip(RunRules.__slots__, values[7:], strict=True):
+            setattr(self.rules, name, value if name == "last" else int(value))
+
 
 class TableChart:
     """The charts of many tags, updated together: one row costs a constant number of array operations."""
