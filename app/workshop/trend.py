@@ -10,20 +10,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from flask import Response, jsonify, render_template, request
+from flask import Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.context import current_portal, current_snapshot
 from app.links import page_path
 from app.presenters.notation import format_unit
 from app.presenters.plots import band_plot
+from app.workshop.access import current_workshop
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.ingest.spool import Spool
 from chromatrace.ingest.times import parse_time, rfc3339
 from chromatrace.services.trends import Trend, trend
+from chromatrace.twin.store.alarms import AlarmFilter, AlarmState, AlarmView
+from chromatrace.twin.store.alarms import alarms as list_alarms
 
 MAX_TAGS = 8
 MAX_EVENTS = 200
+EVERY_STATE = tuple(AlarmState)
 _HOUR_NS = 3600 * 10**9
 WINDOWS = {
     "15 min": _HOUR_NS // 4,
@@ -190,19 +194,18 @@ def _series_json(item: Trend) -> dict[str, object]:
 
 def _limits(tag: str) -> dict[str, float | None]:
     """Return the limits of the plant file for the last part of a tag's path."""
-    plant = current_portal().plant
-    name = tag.rpartition("/")[2].rpartition(".")[2]
-    match = next((item for item in plant.tags if item.name in (tag, name)), None) if plant else None
+    match = current_workshop().plan.tag_of(tag)
     return {"low": match.limit_low, "high": match.limit_high} if match else {"low": None, "high": None}
 
 
 def _events(query: TrendQuery) -> list[dict[str, object]]:
-    """Return the organisation's inspections within the window, oldest first, for the time axis."""
-    organisation, snapshot = current_portal().config.plant_organisation, current_snapshot()
-    assert organisation is not None  # `require_member`
-    rows = snapshot.inspections_between(organisation, query.from_ns // 10**9, query.to_ns // 10**9 + 1, MAX_EVENTS)
+    """Return the organisation's inspections and the tags' alarms within the window, for the time axis."""
+    snapshot = current_snapshot()
+    rows = snapshot.inspections_between(
+        current_workshop().organisation, query.from_ns // 10**9, query.to_ns // 10**9 + 1, MAX_EVENTS
+    )
     batches = snapshot.batches_by_id([row.batch_id for row in rows])
-    return [
+    inspections: list[dict[str, object]] = [
         {
             "time": row.inspected_at,
             "kind": row.verdict.name.lower(),
@@ -212,3 +215,19 @@ def _events(query: TrendQuery) -> list[dict[str, object]]:
         }
         for row in rows
     ]
+    return inspections + [
+        {
+            "time": alarm.raised_ns // 10**9,
+            "kind": "alarm",
+            "text": f"{alarm.priority.capitalize()} alarm: {alarm.message}",
+            "link": url_for("workshop.alarm", alarm_id=alarm.id),
+        }
+        for alarm in _alarms(query)
+    ]
+
+
+def _alarms(query: TrendQuery) -> list[AlarmView]:
+    """Return the newest alarms of the tags within the window."""
+    wanted = [AlarmFilter(EVERY_STATE, tag=tag, from_ns=query.from_ns, to_ns=query.to_ns) for _, tag in query.series]
+    store, now = current_workshop().store, time.time_ns()
+    return [alarm for each in wanted for alarm in list_alarms(store, now, each, MAX_EVENTS // len(wanted))]

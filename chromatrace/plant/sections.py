@@ -12,6 +12,16 @@ from chromatrace.plant.maintenance_plans import MAINTENANCE
 from chromatrace.plant.names import Section
 from chromatrace.plant.proposal_rules import PROPOSALS
 from chromatrace.plant.sampling_plans import SAMPLING_PLANS
+from chromatrace.plant.twin_options import TWIN
 
-SECTIONS: tuple[Section[Any], ...] = (ERP, ALARMS, DISPOSITIONS, FORECASTS, MAINTENANCE, PROPOSALS, SAMPLING_PLANS)
+SECTIONS: tuple[Section[Any], ...] = (
+    ERP,
+    ALARMS,
+    DISPOSITIONS,
+    FORECASTS,
+    MAINTENANCE,
+    PROPOSALS,
+    SAMPLING_PLANS,
+    TWIN,
+)
 """To add a section, add its `Section` here, and document its keys in docs/plant-file.md."""
