@@ -17,6 +17,7 @@ from chromatrace.plant.record_kinds import check_record_kinds, read_record_kind
 from chromatrace.plant.records import DEFAULT_NAMESPACE, Plant, ProcessModel
 from chromatrace.plant.sections import SECTIONS
 from chromatrace.plant.shop_floor import read_shop_floor
+from chromatrace.plant.twin_options import read_twin_options
 from chromatrace.plant.unit_checks import check_units
 from chromatrace.storage.toml import TomlDocument, TomlTable
 
@@ -80,7 +81,7 @@ def read_plant(document: TomlDocument, folder: Path) -> Plant | None:
         check_sheets=check_stages(
             top.parts(read_check_sheet(table, names) for table in top.tables("check_sheets")), document
         ),
-        record_kinds=tuple(kind for _, kind in kinds if kind is not None),
+        record_kinds=(*(kind for _, kind in kinds if kind is not None), *read_twin_options(top).record_kinds()),
         shop_floor=read_shop_floor(top.table("shop_floor"), stations) if "shop_floor" in top else None,
         channels=top.parts(read_channel(table) for table in top.tables("channels")),
         layouts=dict(top.parts(read_layout(table) for table in top.tables("layouts"))),
