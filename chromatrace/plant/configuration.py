@@ -13,6 +13,7 @@ from chromatrace.plant.models import check_model
 from chromatrace.plant.names import Names
 from chromatrace.plant.plant_sources import read_source
 from chromatrace.plant.production import check_preconditions, read_material, read_product, read_station, read_tag
+from chromatrace.plant.program_plans import read_programs
 from chromatrace.plant.record_kinds import check_record_kinds, read_record_kind
 from chromatrace.plant.records import DEFAULT_NAMESPACE, Plant, ProcessModel
 from chromatrace.plant.sections import SECTIONS
@@ -80,7 +81,7 @@ def read_plant(document: TomlDocument, folder: Path) -> Plant | None:
         check_sheets=check_stages(
             top.parts(read_check_sheet(table, names) for table in top.tables("check_sheets")), document
         ),
-        record_kinds=tuple(kind for _, kind in kinds if kind is not None),
+        record_kinds=(*(kind for _, kind in kinds if kind is not None), *read_programs(top, names).record_kinds()),
         shop_floor=read_shop_floor(top.table("shop_floor"), stations) if "shop_floor" in top else None,
         channels=top.parts(read_channel(table) for table in top.tables("channels")),
         layouts=dict(top.parts(read_layout(table) for table in top.tables("layouts"))),

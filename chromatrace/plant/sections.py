@@ -9,8 +9,9 @@ from chromatrace.plant.erp import ERP
 from chromatrace.plant.forecast_plans import FORECASTS
 from chromatrace.plant.maintenance_plans import MAINTENANCE
 from chromatrace.plant.names import Section
+from chromatrace.plant.program_plans import PROGRAMS
 from chromatrace.plant.proposal_rules import PROPOSALS
 from chromatrace.plant.sampling_plans import SAMPLING_PLANS
 
-SECTIONS: tuple[Section[Any], ...] = (ERP, ALARMS, FORECASTS, MAINTENANCE, PROPOSALS, SAMPLING_PLANS)
+SECTIONS: tuple[Section[Any], ...] = (ERP, ALARMS, FORECASTS, MAINTENANCE, PROGRAMS, PROPOSALS, SAMPLING_PLANS)
 """To add a section, add its `Section` here, and document its keys in docs/plant-file.md."""
