@@ -11,10 +11,12 @@ from functools import cached_property
 from typing import Any
 
 from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import Gln
 from chromatrace.plant.alarm_settings import ALARMS, AlarmSettings, Priority, TagAlarms
 from chromatrace.plant.forecast_plans import FORECASTS, ForecastPlan
 from chromatrace.plant.proposal_rules import PROPOSALS, ProposalRule
 from chromatrace.plant.records import Plant, Tag
+from chromatrace.plant.twin_options import TWIN
 
 __all__ = ["NS_PER_S", "AlarmSettings", "MachinePlan", "MachineStatus", "Priority", "TagPlan", "TwinPlan"]
 
@@ -97,7 +99,10 @@ class MachinePlan:
 
 @dataclass(frozen=True)
 class TwinPlan:
-    """The twin's part of a plant file. `digest` changes if the state must be computed anew."""
+    """The twin's part of a plant file. `digest` changes if the state must be computed anew.
+
+    gln  organisation whose people may confirm proposals
+    """
 
     name: str
     machines: tuple[MachinePlan, ...] = ()
@@ -105,6 +110,7 @@ class TwinPlan:
     forecasts: tuple[ForecastPlan, ...] = ()
     rules: tuple[ProposalRule, ...] = ()
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
+    gln: Gln | None = None
     digest: str = ""
 
     def machine(self, machine_id: str) -> MachinePlan:
@@ -160,7 +166,9 @@ def plan_of(plant: Plant) -> TwinPlan:
         for machine in plant.machines
     )
     tags = tuple(_tag(tag, alarms) for tag in plant.tags)
-    plan = TwinPlan(plant.name, machines, tags, plant.section(FORECASTS), plant.section(PROPOSALS), alarms)
+    plan = TwinPlan(
+        plant.name, machines, tags, plant.section(FORECASTS), plant.section(PROPOSALS), alarms, plant.section(TWIN).gln
+    )
     # The state depends on these fields only.
     content = (_FORMAT, [sorted_fields(machine) for machine in machines], tags, plan.forecasts, sorted_fields(alarms))
     return replace(plan, digest=hashlib.sha256(repr(content).encode()).hexdigest())

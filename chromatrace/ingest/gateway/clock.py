@@ -9,19 +9,15 @@ from chromatrace.ingest.gateway.values import ReceivedValue
 
 CLOCK_TOLERANCE_NS = 300 * 10**9
 """Default: a source time that is further ahead of the receipt is implausible."""
-_EARLIEST_NS = 946_684_800 * 10**9
+EARLIEST_NS = 946_684_800 * 10**9
 """1 January 2000. Earlier source times are implausible."""
+_LEAST = -(2**63)
 _WINDOW_NS = 60 * 10**9
 
 
 def is_future(source_time_ns: int, received_ns: int, tolerance_ns: int = CLOCK_TOLERANCE_NS) -> bool:
     """Return whether a source time is implausibly far ahead of its receipt."""
     return source_time_ns > received_ns + tolerance_ns
-
-
-def is_implausible(source_time_ns: int, received_ns: int, tolerance_ns: int) -> bool:
-    """Return whether a source time is in the future or before 2000."""
-    return source_time_ns < _EARLIEST_NS or is_future(source_time_ns, received_ns, tolerance_ns)
 
 
 @dataclass(slots=True)
@@ -55,10 +51,16 @@ class ClockOffsets:
 
     def add(self, values: Iterable[ReceivedValue]) -> None:
         """Take the times of values that were just received."""
-        for value in values:
-            if not value.replayed:
-                window = self._windows.setdefault(value.key.source, _Window())
-                window.add(value.received_ns, value.source_time_ns - value.received_ns)
+        maximum: dict[str, int] = {}
+        last_ns: dict[str, int] = {}
+        for key, source_time_ns, received_ns, _, _, replayed, _ in values:
+            if not replayed:
+                source, offset_ns = key.source, source_time_ns - received_ns
+                if offset_ns > maximum.get(source, _LEAST):
+                    maximum[source] = offset_ns
+                last_ns[source] = received_ns
+        for source, offset_ns in maximum.items():
+            self._windows.setdefault(source, _Window()).add(last_ns[source], offset_ns)
 
     def offsets_ms(self) -> dict[str, float]:
         """Return the offset of each source in milliseconds."""

@@ -87,6 +87,11 @@ class SparkplugNodes:
         ):
             self._ask(group, name, self._nodes.setdefault((group, name), _Node()))
 
+    def keys(self) -> list[TagKey]:
+        """Return the tags of all nodes and devices that are born."""
+        tags = [tag for node in self._nodes.values() for tags in node.tags.values() for tag in tags.values()]
+        return [tag.key for tag in tags if tag.key is not None]
+
     def reconnected(self, *, nodes_waited: bool) -> None:
         """Request the births again after a lost connection. Messages may be missing, unless the nodes waited."""
         for (group, name), node in self._nodes.items():

@@ -71,6 +71,15 @@ class Session:
             raise InvalidInput(f"no tags in the namespace {self._settings.namespace}", field="namespace")
         return found.keys
 
+    async def namespaces(self) -> list[str]:
+        """Return the namespaces that the server adds to the standard one."""
+        listed: list[str] = await self._request(self._client.get_namespace_array())
+        return listed[1:]
+
+    async def ranges(self, keys: Sequence[TagKey]) -> list[tuple[float, float] | None]:
+        """Return the range of the instrument of each tag, if the server states it."""
+        return await self._browser.ranges([key.node_id for key in keys])
+
     async def _named_nodes(self) -> Found:
         try:
             node_ids = [ua.NodeId.from_string(text) for text in self._settings.nodes]
