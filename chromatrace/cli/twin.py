@@ -11,7 +11,7 @@ import click
 from chromatrace.cli.equipment import equipment
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, format_time, json_option, print_line
-from chromatrace.cli.twin_models import monitor, train
+from chromatrace.cli.twin_models import monitor, score, train
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
 
@@ -51,6 +51,7 @@ def twin() -> None:
 twin.add_command(equipment)
 twin.add_command(train)
 twin.add_command(monitor)
+twin.add_command(score)
 
 
 @twin.command()

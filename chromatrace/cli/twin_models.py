@@ -16,6 +16,8 @@ from chromatrace.storage.files import deliver
 if TYPE_CHECKING:
     from chromatrace.twin.charts import Model
     from chromatrace.twin.evaluation import Evaluation
+    from chromatrace.twin.prediction import Comparison
+    from chromatrace.twin.scoring import TagScore
 
 columns_option = click.option(
     "--columns",
@@ -172,14 +174,10 @@ def monitor(
     the other tags are monitored on.
     """
     from chromatrace.ingest.layout import parse_columns
-    from chromatrace.twin.charts import Model
     from chromatrace.twin.evaluation import evaluate
     from chromatrace.twin.recorded import read_recording
 
-    try:
-        model = Model.from_bytes(model_file.read_bytes())
-    except OSError as error:
-        raise InvalidInput(f"{model_file} cannot be read: {error.strerror}", field="model") from error
+    model = _read_model(model_file)
     recording = read_recording(file, parse_columns(columns), is_transposed=transposed)
     with progress("rows", len(recording.rows), hidden=as_json) as advance:
         evaluation = evaluate(model, recording, run_length, advance)
@@ -191,6 +189,19 @@ def monitor(
     if contributions is not None:
         _draw_contributions(evaluation, alarm, contributions)
     emit(as_json, facts, lambda: _print_evaluation(evaluation, run_length, facts.get("detection")))
+
+
+def _read_model(path: Path) -> Model:
+    from chromatrace.twin.charts import Model
+
+    try:
+        return Model.from_bytes(path.read_bytes())
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}", field="model") from error
+    except InvalidInput as error:
+        field = f"{path}: {error.field}" if error.field else str(path)
+        hint = error.hint or "the file is not as `twin train` wrote it; restore it, or train the model again"
+        raise InvalidInput(error.message, field=field, hint=hint) from error
 
 
 def _plot(evaluation: Evaluation, path: Path) -> None:
@@ -285,3 +296,67 @@ def _print_evaluation(evaluation: Evaluation, run_length: int, detection: dict[s
     for name, figures in detection.items():
         delay, raised = ("-" if figures[key] is None else str(figures[key]) for key in ("delay_rows", "raised_after"))
         print_line(f"  {name:<10}{figures['false_alarms']:>13.2%}{figures['missed']:>9.2%}{delay:>7}{raised:>14}")
+
+
+@click.command()
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=file_path)
+@click.option("--train", "train_file", type=file_path, required=True, help="File of normal operation.")
+@columns_option
+@click.option("--tags", required=True, metavar="NAMES", help='Tags to predict, such as "XMEAS(7),XMV(10)".')
+@click.option(
+    "--forgetting",
+    type=FiniteRange(0, 1, min_open=True),
+    default=0.99,
+    show_default=True,
+    help="Weight of the transitions so far after each row.",
+)
+@json_option
+def score(files: tuple[Path, ...], train_file: Path, columns: str, tags: str, forgetting: float, as_json: bool) -> None:
+    """Score predictions one row ahead on recorded files, next to persistence and the marginal.
+
+    Each tag has a Markov chain with the states in control, warning and out of control, at 2 and 3 standard deviations
+    of the training file. A file is transposed if it has as many lines as columns.
+    """
+    from chromatrace.ingest.layout import parse_columns
+    from chromatrace.twin.recorded import read_recording
+    from chromatrace.twin.scoring import score_tag, total, train_tags
+
+    names = parse_columns(columns)
+    wanted = [column.tag for column in parse_columns(tags) if column.tag is not None]
+    models = train_tags(read_recording(train_file, names), wanted)
+    scores = []
+    with progress("files", len(files), hidden=as_json) as advance:
+        for number, path in enumerate(files, 1):
+            recording = read_recording(path, names)
+            scores += [score_tag(model, recording, forgetting) for model in models]
+            advance(number)
+    comparison = total(scores)
+    facts = comparison.as_dict() | {"tags": [item.as_dict() for item in scores]}
+    emit(as_json, facts, lambda: _print_scores(scores, comparison))
+
+
+def _print_scores(scores: list[TagScore], comparison: Comparison) -> None:
+    width = max(len(f"{item.file} {item.tag}") for item in scores) + 2
+    print_line(f"{'':<{width}}{'log loss':>30}{'Brier score':>33}")
+    headings = f"{'model':>11}{'persistence':>13}{'marginal':>10}"
+    print_line(f"{'':<{width}}{headings} {headings}")
+    for item in scores:
+        _print_comparison(f"{item.file} {item.tag}", width, item.comparison)
+    _print_comparison("all", width, comparison)
+    worse = [item for item in scores if item.comparison.beats_persistence is False]
+    if comparison.beats_persistence is False:
+        print_line("the model does not beat persistence")
+    elif worse:
+        print_line(f"the model beats persistence overall, but not in {len(worse)} of {len(scores)} rows of this table")
+    else:
+        print_line("the model beats persistence in every row of this table")
+
+
+def _print_comparison(name: str, width: int, comparison: Comparison) -> None:
+    cells = []
+    for figure in ("log_loss", "brier"):
+        values = [getattr(item, figure) for item in (comparison.model, comparison.persistence, comparison.marginal)]
+        shown = ["-" if value is None else f"{value:.4f}" for value in values]
+        cells.append(f"{shown[0]:>11}{shown[1]:>13}{shown[2]:>10}")
+    mark = "  worse than persistence" if comparison.beats_persistence is False else ""
+    print_line(f"{name:<{width}}{cells[0]} {cells[1]}{mark}")

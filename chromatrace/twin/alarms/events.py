@@ -12,7 +12,7 @@ from chromatrace.ingest.opcua.events import EVENT_TAG
 from chromatrace.twin.plan import MachinePlan, Priority, TwinPlan
 
 _LEVELS = ((901, Priority.CRITICAL), (667, Priority.HIGH), (334, Priority.MEDIUM))
-"""Lowest severity of a priority. OPC UA (Part 5, 6.4.2) has severities from 1 to 1000; this mapping is not part of it."""
+"""Lowest severity of a priority. OPC UA (Part 5, 6.4.2) has severities from 1 to 1000, but no such mapping."""
 
 
 @dataclass(frozen=True, slots=True)

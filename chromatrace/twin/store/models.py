@@ -166,6 +166,6 @@ class ProposalRow(TwinTable):
     decided_ns: Mapped[int | None] = mapped_column(BigInteger)
     note: Mapped[str | None] = mapped_column(Text)
     ended_ns: Mapped[int | None] = mapped_column(BigInteger)
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    record: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    record: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     __table_args__ = (UniqueConstraint("channel", "log_size", "rule", "subject"),)
