@@ -176,14 +176,10 @@ def monitor(
     the other tags are monitored on.
     """
     from chromatrace.ingest.layout import parse_columns
-    from chromatrace.twin.charts import Model
     from chromatrace.twin.evaluation import evaluate
     from chromatrace.twin.recorded import read_recording
 
-    try:
-        model = Model.from_bytes(model_file.read_bytes())
-    except OSError as error:
-        raise InvalidInput(f"{model_file} cannot be read: {error.strerror}", field="model") from error
+    model = _read_model(model_file)
     recording = read_recording(file, parse_columns(columns), is_transposed=transposed)
     with progress("rows", len(recording.rows), hidden=as_json) as advance:
         evaluation = evaluate(model, recording, run_length, advance)
@@ -195,6 +191,19 @@ def monitor(
     if contributions is not None:
         _draw_contributions(evaluation, alarm, contributions)
     emit(as_json, facts, lambda: _print_evaluation(evaluation, run_length, facts.get("detection")))
+
+
+def _read_model(path: Path) -> Model:
+    from chromatrace.twin.charts import Model
+
+    try:
+        return Model.from_bytes(path.read_bytes())
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}", field="model") from error
+    except InvalidInput as error:
+        field = f"{path}: {error.field}" if error.field else str(path)
+        hint = error.hint or "the file is not as `twin train` wrote it; restore it, or train the model again"
+        raise InvalidInput(error.message, field=field, hint=hint) from error
 
 
 def _plot(evaluation: Evaluation, path: Path) -> None:

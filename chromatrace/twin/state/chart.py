@@ -52,7 +52,7 @@ class ChartFollower:
 
     def store(self) -> None:
         """Bring the stored form up to date."""
-        self.state.values = self.chart.values()
+        self.state.values = dict(self.chart.state)
 
     def apply(self, value: float | None) -> ChartChange:
         """Apply a reading; None if it has no good value."""
