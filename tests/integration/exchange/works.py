@@ -187,5 +187,6 @@ class Works:
 
     def _hand_over(self, name):
         batch = self.keys[name].batch_id
+        self.send(MAKER, calls.release(batch, SalesChannel.DEFECTIVE))
         self.send(MAKER, calls.offer_custody(batch, self.numbers[SHOP], NO_EXPIRY))
         self.send(SHOP, calls.accept_custody(batch))
