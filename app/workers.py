@@ -18,7 +18,9 @@ from app import background
 from app.factory import create_app
 from app.server import DRAIN_S, HttpServer
 from app.settings import PortalSettings
-from chromatrace.services.orders.desk import open_desk
+from chromatrace.plant.erp import ERP
+from chromatrace.services.orders.desk import OrderDesk, open_desk
+from chromatrace.services.orders.outgoing import Webhooks
 from chromatrace.services.records import plant_of
 from chromatrace.services.workspace import Workspace
 
@@ -65,6 +67,9 @@ def prepare(workspace: Workspace, config: PortalSettings) -> Start:
                 "follower": lambda stop: _follow(own, stop),
                 "delivery": lambda stop: background.deliver(app, stop),
             }
+            orders: OrderDesk = app.extensions["portal"].orders
+            if plant.section(ERP).webhooks:
+                tasks["webhooks"] = Webhooks(orders).run
             with background.elected(config.data_folder / "portal.lock", tasks):
                 yield app
             app.extensions["portal"].close()

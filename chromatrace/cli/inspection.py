@@ -25,7 +25,7 @@ from chromatrace.storage.files import deliver
 
 if TYPE_CHECKING:
     from chromatrace.inspector.adapters import Adapter, Finding, Question
-    from chromatrace.plant.records import CheckSheet
+    from chromatrace.plant.records import CheckSheet, Plant
 
 confirmations_option = click.option(
     "--confirmations",
@@ -119,11 +119,13 @@ def sign(
      "readings": null}
 
     Before signing, the evidence is checked against the chain (serials of the sample, window of readings) and, if the
-    plant has one for the product and stage, against the check sheet. docs/inspections.md lists the checks.
+    plant has one for the product and stage, against the check sheet and the instruments of the plant.
+    docs/inspections.md lists the checks.
 
     The signer must be an inspector. A later result of the same stage replaces an earlier one, which stays readable.
     """
     from chromatrace.services import inspections
+    from chromatrace.services.records import plant_of
 
     content = read_json(evidence, "file")
     if overrule is not None:
@@ -132,16 +134,23 @@ def sign(
         content = content | {"overrule": overrule} if isinstance(content, dict) else content
     if window is not None:
         content = content | {"readings": read_json(window, "window")} if isinstance(content, dict) else content
-    plant = plant or workspace.settings.plant
+    configuration = plant_of(plant or workspace.settings.plant)
     if reports and isinstance(content, dict):
-        content = _with_results(workspace, plant, content, reports)
+        content = _with_results(workspace, configuration, content, reports)
     document = InspectionEvidence.from_bytes(strict_json.canonical(content))
-    sheet = _check_sheet(plant, document)
+    sheet = _check_sheet(configuration, document)
     if verdict is None:
         verdict = "pass" if document.passed else "fail"
     decision = Verdict[verdict.upper()]
     signed, signature = inspections.sign(
-        workspace, document, decision, sample_size, defects, sheet=sheet, valid_s=int(hours * 3600)
+        workspace,
+        document,
+        decision,
+        sample_size,
+        defects,
+        sheet=sheet,
+        instruments=configuration.instruments if sheet else (),
+        valid_s=int(hours * 3600),
     )
     checked: dict[str, Any] = {"check_sheet": sheet.id} if sheet else {}
     if document.overrule is not None:
@@ -158,29 +167,26 @@ def sign(
 
 
 def _with_results(
-    workspace: Workspace, plant: str, content: dict[str, Any], reports: tuple[Path, ...]
+    workspace: Workspace, plant: Plant, content: dict[str, Any], reports: tuple[Path, ...]
 ) -> dict[str, Any]:
     """Return an evidence document with the result files of reports."""
-    from chromatrace.services.records import plant_of
     from chromatrace.services.result_files import attach, with_results
 
     with strict_json.below("/gtin", whole=True):
         gtin = Gtin(strict_json.text(content.get("gtin"), ""))
-    sheet = plant_of(plant).check_sheet_of(gtin, str(content.get("stage")))
+    sheet = plant.check_sheet_of(gtin, str(content.get("stage")))
     results = [attach(workspace.documents, read_json(report, "results")) for report in reports]
     return with_results(content, results, sheet)
 
 
-def _check_sheet(plant: str, evidence: InspectionEvidence) -> CheckSheet | None:
+def _check_sheet(plant: Plant, evidence: InspectionEvidence) -> CheckSheet | None:
     """Return the check sheet of the evidence's product and stage. Without one, print a note and return None."""
-    from chromatrace.services.records import plant_of
-
     stage = evidence.stage.name.lower()
-    sheet = plant_of(plant).check_sheet_of(evidence.gtin, stage)
+    sheet = plant.check_sheet_of(evidence.gtin, stage)
     if sheet is None:
         print_note(
-            f"plant {plant!r} has no check sheet for the {stage} inspection of {evidence.gtin}: quantities and limits "
-            "are not checked; select the plant with --plant",
+            f"plant {plant.name!r} has no check sheet for the {stage} inspection of {evidence.gtin}: quantities and "
+            "limits are not checked; select the plant with --plant",
             mark="note:",
         )
     return sheet

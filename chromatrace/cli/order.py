@@ -242,3 +242,128 @@ def revoke_token(workspace: Workspace, name: str, as_json: bool) -> None:
     with open_store(workspace) as store:
         Tokens(store).revoke(name)
     emit(as_json, {"revoked": name})
+
+
+@order.group()
+def webhooks() -> None:
+    """Send signed messages about orders to the targets of the plant file, and manage them.
+
+    \b
+    Example: create the shared secret of a target, test it, and deliver until Ctrl-C
+      chromatrace order webhooks secret mes.secret
+      chromatrace --plant plant.toml order webhooks test mes
+      chromatrace --plant plant.toml order webhooks run
+    """
+
+
+@webhooks.command()
+@click.option("--once", is_flag=True, help="Queue and deliver what is due now, then end.")
+@json_option
+@click.pass_obj
+def run(workspace: Workspace, once: bool, as_json: bool) -> None:
+    """Queue messages about changed orders and deliver them, until Ctrl-C.
+
+    A running portal of this plant does the same; only one process of a database delivers at a time.
+    """
+    import threading
+
+    from chromatrace.services.orders.desk import open_desk
+    from chromatrace.services.orders.outgoing import Webhooks
+
+    with open_desk(workspace) as desk:
+        sender = Webhooks(desk)
+        if once:
+            queued, done = sender.run_once()
+            emit(as_json, {"queued": queued, "delivered": done.delivered, "failed": done.failed})
+            return
+        print_note(f"delivering webhooks of {desk.plant.name}; press Ctrl-C to stop")
+        sender.run(
+            threading.Event(),
+            lambda: workspace.catch_up(workspace.index),
+            lambda queued, done: print_note(f"{queued} queued, {done.delivered} delivered, {done.failed} failed"),
+        )
+
+
+@webhooks.command("list")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(["pending", "delivered", "failed", "replaced"]),
+    help="Only messages in this state; may be repeated.",
+)
+@click.option("--limit", default=100, show_default=True, type=WholeRange(1, 10_000), help="Maximum number of messages.")
+@json_option
+@click.pass_obj
+def list_messages(workspace: Workspace, states: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """List the newest messages, newest first."""
+    from chromatrace.orders.webhooks.queue import WebhookQueue
+    from chromatrace.services.orders.desk import open_store
+
+    with open_store(workspace) as store:
+        messages = WebhookQueue(store).messages(states, limit)
+
+    def human() -> None:
+        for message in messages:
+            error = f"  {message.last_error}" if message.last_error else ""
+            print_line(
+                f"{message.id}  {message.state:<9} {message.target}  {message.event}  {message.order}  "
+                f"{message.attempts} attempts, due {format_time(message.due)}{error}"
+            )
+
+    names = ("id", "target", "event", "order", "state", "attempts", "created", "due", "delivered", "last_error")
+    facts = [{name: getattr(message, name) for name in names} for message in messages]
+    emit(as_json, {"messages": facts}, human)
+
+
+@webhooks.command()
+@click.argument("message", required=False)
+@click.option("--target", help="All waiting and failed messages of this target.")
+@json_option
+@click.pass_obj
+def retry(workspace: Workspace, message: str | None, target: str | None, as_json: bool) -> None:
+    """Make MESSAGE due now, or all messages of a target. It is sent with the same id."""
+    from chromatrace.domain.errors import InvalidInput
+    from chromatrace.orders.webhooks.queue import WebhookQueue
+    from chromatrace.services.orders.desk import open_store
+
+    if (message is None) == (target is None):
+        raise InvalidInput("expected either a message or --target", field="message")
+    with open_store(workspace) as store:
+        count = WebhookQueue(store).retry(target, message)
+    emit(as_json, {"due": count})
+
+
+@webhooks.command("test")
+@click.argument("target")
+@json_option
+@click.pass_obj
+def test_target(workspace: Workspace, target: str, as_json: bool) -> None:
+    """Send a test message to TARGET and show its answer. Exit status 1 if it does not accept it."""
+    from chromatrace.orders.webhooks.sender import WebhookSender
+    from chromatrace.plant.erp import ERP
+    from chromatrace.services.orders.desk import open_store
+    from chromatrace.services.records import plant_of
+
+    plant = plant_of(workspace.settings.plant)
+    with open_store(workspace, plant) as store:
+        answer = WebhookSender(store, plant.section(ERP).webhooks).test(target)
+    emit(as_json, {"target": target, "status": answer.status, "error": answer.error})
+    if answer.error is not None:
+        raise SystemExit(1)
+
+
+@webhooks.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+@click.pass_obj
+def secret(workspace: Workspace, path: Path, as_json: bool) -> None:
+    """Create the file PATH with a new secret to share with a target."""
+    from chromatrace.domain.errors import Conflict
+    from chromatrace.orders.webhooks.signature import create_secret
+
+    try:
+        create_secret(path)
+    except FileExistsError as error:
+        raise Conflict(f"{path} exists", field="path", hint="remove it, or use another name") from error
+    emit(as_json, {"secret": path})

@@ -219,7 +219,14 @@ class OrderStore(SqlStore):
     def count(self) -> int:
         """Return the number of orders."""
         with self.read() as session:
-            return session.scalar(select(func.count()).where(OrderRow.plant == self.plant)) or 0
+            return session.scalar(select(func.count()).select_from(OrderRow).where(OrderRow.plant == self.plant)) or 0
+
+    def state(self) -> tuple[object, ...]:
+        """Return a value that changes when an order or an assignment changes."""
+        with self.read() as session:
+            imports = session.scalar(select(func.max(ImportRow.id)).where(ImportRow.plant == self.plant))
+            batches = select(func.count()).select_from(AssignedBatchRow).where(AssignedBatchRow.plant == self.plant)
+            return imports, session.scalar(batches)
 
     def _batches(self, session: Session, number: str) -> list[BatchKey]:
         statement = (

@@ -25,6 +25,7 @@ class WebhookTarget:
 
     secret_file    file with `whsec_` and the base64 text of the shared secret
     allow_private  whether the address may be in a private network
+    ca             certification authority of the target; None: those of the system
     """
 
     id: str
@@ -32,6 +33,7 @@ class WebhookTarget:
     secret_file: Path
     events: tuple[str, ...] = EVENTS
     allow_private: bool = False
+    ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ def _webhook(table: TomlTable, folder: Path) -> WebhookTarget | None:
         secret_file=table.file("secret_file", folder / table.text("secret_file")),
         events=events,
         allow_private=allow_private,
+        ca=table.file("ca", folder / table.text("ca")) if "ca" in table else None,
     )
 
 

@@ -26,8 +26,8 @@ from chromatrace.storage.toml import TomlTable
 
 FIRST = ("crystalline share", "W5+ share", "film thickness", "grain size")
 FINAL = ("optical modulation", "coloration efficiency", "cycling stability", "switching time", "optical memory")
-AUXILIARY = ("bleached transmittance", "coloured transmittance", "charge density")
-"""Measured with the final quantities, in %, % and C/cm²."""
+AUXILIARY = {"bleached transmittance": "%", "coloured transmittance": "%", "charge density": "C/cm2"}
+"""Units of the values that are measured with the final quantities."""
 
 _SPECIFIED_BASE_PA = 1e-3
 _UNIT_SPREAD = 0.01

@@ -73,6 +73,11 @@ class OrderDesk(Closing):
             for stored in self.orders(states):
                 yield self._report(snapshot, report, stored)
 
+    def state(self) -> tuple[object, ...]:
+        """Return a value that changes when the chain, an order or an assignment changes."""
+        with self._index.snapshot() as snapshot:
+            return snapshot.head().indexed_block, self.store.state()
+
     def orders(self, states: tuple[str, ...] = ()) -> Iterator[StoredOrder]:
         """Yield all orders by number."""
         after = None

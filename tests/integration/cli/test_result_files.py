@@ -193,24 +193,33 @@ def test_another_document_is_no_report(bench):
     assert "the document is not a report" in sign(bench, evidence(), "--results", path, status=1).stderr
 
 
+MATERIAL = [
+    measured("crystalline share", 3.2, "%", 20, "<=", "film"), measured("W5+ share", 1.5, "%", 8, "<=", "film"),
+    measured("film thickness", 372, "nm", 300, ">=", "film"),
+    measured("film thickness", 372, "nm", 450, "<=", "film"),
+    measured("grain size", 21, "nm", 8, ">=", "film"), measured("grain size", 21, "nm", 40, "<=", "film"),
+]  # fmt: skip
+
+
+def client(bench):
+    settings = PortalSettings(
+        data_folder=bench.folder / "data",
+        rpc_url=bench.node.url,
+        manifest_path=bench.manifest,
+        base_url="http://portal.example",
+        query_limit_ms=60_000,
+    )
+    return create_app(settings).test_client()
+
+
 @pytest.fixture(scope="module")
 def recorded(bench, optical):
     """Record a first inspection with an image and a pair of spectra, and return the portal's client."""
     image = report(bench, "film.png")
-    checks = [
-        measured("crystalline share", 3.2, "%", 20, "<=", "film"), measured("W5+ share", 1.5, "%", 8, "<=", "film"),
-        measured("film thickness", 372, "nm", 300, ">=", "film"),
-        measured("film thickness", 372, "nm", 450, "<=", "film"),
-        measured("grain size", 21, "nm", 8, ">=", "film"), measured("grain size", 21, "nm", 40, "<=", "film"),
-    ]  # fmt: skip
-    document = evidence("first", measurements=checks)
+    document = evidence("first", measurements=MATERIAL)
     sign(bench, document, "--results", image, "--results", optical, submit=True)
     bench("index", "sync")
-    settings = PortalSettings(
-        data_folder=bench.folder / "data", rpc_url=bench.node.url, manifest_path=bench.manifest,
-        base_url="http://portal.example", query_limit_ms=60_000,
-    )  # fmt: skip
-    return create_app(settings).test_client()
+    return client(bench)
 
 
 def test_the_page_draws_the_curves_and_shows_the_image(bench, recorded):
@@ -246,6 +255,33 @@ def test_the_api_has_the_digests_and_figures(recorded):
 def test_an_unknown_result_is_not_found(recorded, path):
     status = recorded.get(f"/results/{GTIN}/{LOT}/{path}").status_code
     assert status == (400 if path == "first/0.svg" else 404)
+
+
+def test_a_measurement_error_is_shown_with_the_reason_of_its_overrule(bench):
+    content = json.loads((bench.folder / "result-lot.json").read_text()) | {"lot": "RF-2"}
+    (bench.folder / "result-lot-2.json").write_text(json.dumps(content))
+    bench("batch", "register", bench.folder / "result-lot-2.json", account=2)
+    values = {
+        "coloration efficiency": (75, "cm2/C"),
+        "charge density": (0.02, "C/cm2"),
+        "optical density change": (0.8, "1"),
+    }
+    auxiliary = [
+        {"quantity": name, "value": value, "unit": unit, "condition": ""} for name, (value, unit) in values.items()
+    ]
+    document = evidence("first", lot="RF-2", measurements=MATERIAL, auxiliary=auxiliary)
+    assert "measurement error" in sign(bench, document, status=1).stderr
+    sign(bench, document, "--verdict", "pass", "--overrule", "the charge was read on another sample", submit=True)
+    bench("index", "sync")
+    text = "75 cm2/C x 20 mC/cm2 = 1.500, and the optical density change is 0.800"
+    page = client(bench).get(f"/01/{GTIN}/10/RF-2", headers={"Accept": "text/html"}).text
+    assert "Measurement error, not a defect of the product: " in page
+    assert text in page
+    assert "Reason: <bdi>the charge was read on another sample</bdi>" in page
+    bundle = bench.folder / "error.bundle.json"
+    bench("batch", "prove", GTIN, "RF-2", "-o", bundle)
+    found = set(findings(json.loads(bench("verify", bundle, "--json", status=3).stdout)))
+    assert any(status == "warning" and "MEASUREMENT ERROR" in line and text in line for status, line in found)
 
 
 def findings(node):

@@ -28,13 +28,11 @@ def members(deploy, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def plant():
-    """Return a plant that makes the maker's product line, known to the ERP as EC-300."""
+def plant_text():
+    """Return a plant file with the maker's product line, which the ERP names EC-300."""
     from members import MAKER, gtin
 
-    from chromatrace.plant.configuration import parse_plant
-
-    return parse_plant(f"""
+    return f"""
 schema = "chromatrace.plant/1"
 name = "maker"
 title = "Maker"
@@ -48,7 +46,14 @@ route = ["1"]
 [erp]
 organisation = {MAKER}
 materials = {{ EC-300 = "{gtin(LINE)}" }}
-""")
+"""
+
+
+@pytest.fixture(scope="module")
+def plant(plant_text):
+    from chromatrace.plant.configuration import parse_plant
+
+    return parse_plant(plant_text)
 
 
 @pytest.fixture(scope="module")
