@@ -92,7 +92,7 @@ class BatchState(IntEnum):
 
 
 class HoldKind(IntEnum):
-    """`IBatchRegistry.HoldKind`: who set a hold. The kinds are independent."""
+    """`IBatchRegistry.HoldKind`: the origin of a hold. The kinds are independent."""
 
     PRODUCER = 0
     FIRST_INSPECTION = 1
