@@ -30,6 +30,7 @@ from app.sessions import SessionStore, SessionUser
 from app.settings import PortalSettings
 from app.store.database import PortalDatabase
 from app.store.scans import ScanLog
+from app.twin import Workshop
 from app.wallet import WalletLogins
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.domain.identifiers import Gtin
@@ -61,13 +62,21 @@ class Portal:
     kinds: tuple[RecordKind, ...]
     readings: ReadingsSource | None
     plant: Plant | None
+    workshop: Workshop | None
     orders: OrderDesk | None
+
+    def stop_streams(self) -> None:
+        """End open streams of events, so the server can stop."""
+        if self.workshop is not None:
+            self.workshop.streams.stop()
 
     def close(self) -> None:
         """Close all connections."""
         self.database.close()
         self.index.close()
         self.chain.close()
+        if self.workshop is not None:
+            self.workshop.close()
         if self.orders is not None:
             self.orders.close()
 

@@ -26,6 +26,7 @@ from app.store.database import PortalDatabase
 from app.store.installation import bind
 from app.store.scans import ScanLog
 from app.template_filters import register_filters
+from app.twin import open_workshop
 from app.wallet import WalletLogins
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput
@@ -93,6 +94,7 @@ def create_app(
         kinds=Catalogue(plant.record_kinds if plant else ()).kinds,
         readings=readings,
         plant=plant,
+        workshop=open_workshop(config, plant),
         orders=orders(index) if orders is not None else None,
     )
     app.teardown_appcontext(close_snapshot)

@@ -1,4 +1,4 @@
-"""Who may see the workshop."""
+"""Access to the workshop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from flask import g
 from app.context import current_operator, current_portal
 from app.errors import InsufficientRightsError
 from app.rights import CONSOLE_ROLES, ActingOperator
+from app.twin import Workshop
 from chromatrace.domain.errors import NotFound
+
+
+def current_workshop() -> Workshop:
+    """Return the workshop of this portal. Raises `NotFound` if the portal shows no plant."""
+    workshop = current_portal().workshop
+    if workshop is None:
+        raise NotFound("this portal shows no plant", hint="set plant_organisation and the plant file")
+    return workshop
 
 
 def require_member() -> None:
@@ -15,12 +24,9 @@ def require_member() -> None:
 
     Raises `NotFound` if the portal shows no plant.
     """
-    organisation = current_portal().config.plant_organisation
-    if organisation is None:
-        raise NotFound("this portal shows no plant", hint="set plant_organisation to show the readings of the spool")
-    operator = current_operator()
+    workshop, operator = current_workshop(), current_operator()
     operator.require(CONSOLE_ROLES, "the workshop")
-    if operator.organisation != organisation:
+    if operator.organisation != workshop.organisation:
         raise InsufficientRightsError(
             "the workshop is for the organisation that runs this plant",
             field="organisation",
@@ -34,7 +40,7 @@ def is_member(owner: int | None = None) -> bool:
     owner  the organisation that data belongs to; False if the workshop shows another organisation's plant
     """
     operator: ActingOperator | None = g.get("operator")
-    organisation = current_portal().config.plant_organisation
-    if operator is None or (owner is not None and owner != organisation):
+    workshop = current_portal().workshop
+    if operator is None or workshop is None or owner not in (None, workshop.organisation):
         return False
-    return operator.organisation == organisation and operator.has(CONSOLE_ROLES)
+    return operator.organisation == workshop.organisation and operator.has(CONSOLE_ROLES)

@@ -10,20 +10,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from flask import Response, jsonify, render_template, request
+from flask import Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.context import current_portal, current_snapshot
 from app.links import page_path
 from app.presenters.notation import format_unit
 from app.presenters.plots import band_plot
+from app.workshop.access import current_workshop
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.ingest.spool import Spool
 from chromatrace.ingest.times import parse_time, rfc3339
 from chromatrace.services.trends import Trend, trend
+from chromatrace.twin.store.alarms import AlarmFilter, AlarmState, AlarmView
+from chromatrace.twin.store.alarms import alarms as list_alarms
 
 MAX_TAGS = 8
 MAX_EVENTS = 200
+EVERY_STATE = tuple(AlarmState)
 _HOUR_NS = 3600 * 10**9
 WINDOWS = {
     "15 min": _HOUR_NS // 4,
@@ -58,30 +62,36 @@ def series_name(source: str, tag: str) -> str:
 
 def page() -> ResponseReturnValue:
     """Show the trend of the query; without a tag, the first two of the channel."""
-    spool = _spool()
-    channels = spool.names()
-    if not channels:
-        return render_template("workshop/trend.html", channels=[], query=None)
-    query = _query(spool, channels)
+    spool = readings_spool()
+    if not spool.names():
+        return render_template("workshop/trend.html", query=None)
+    query = trend_query(spool)
     return render_template(
         "workshop/trend.html",
-        channels=channels,
-        query=query,
-        known=[(series_name(*pair), *pair) for pair in spool.series(query.channel)],
         plots=[(item, band_plot(item)) for item in _trends(spool, query)],
         events=_events(query),
         windows=WINDOWS,
-        start=rfc3339(query.from_ns // 10**9 * 10**9),
-        stop=rfc3339(-(-query.to_ns // 10**9) * 10**9),
-        size=spool.size(query.channel),
         max_tags=MAX_TAGS,
+        **form_context(spool, query),
     )
+
+
+def form_context(spool: Spool, query: TrendQuery) -> dict[str, object]:
+    """Return what the form of a query shows."""
+    return {
+        "query": query,
+        "channels": spool.names(),
+        "known": [(series_name(*pair), *pair) for pair in spool.series(query.channel)],
+        "start": rfc3339(query.from_ns // 10**9 * 10**9),
+        "stop": rfc3339(-(-query.to_ns // 10**9) * 10**9),
+        "size": spool.size(query.channel),
+    }
 
 
 def as_json() -> ResponseReturnValue:
     """Return the points of the trend, at most `services.trends.MAX_POINTS` for each series."""
-    spool = _spool()
-    query = _query(spool, spool.names())
+    spool = readings_spool()
+    query = trend_query(spool)
     size = spool.size(query.channel)
     return jsonify(
         channel=query.channel,
@@ -95,8 +105,8 @@ def as_json() -> ResponseReturnValue:
 
 def as_csv() -> ResponseReturnValue:
     """Return every reading of the trend: time, source, tag, value, unit, quality."""
-    spool = _spool()
-    query = _query(spool, spool.names())
+    spool = readings_spool()
+    query = trend_query(spool)
     headers = {"Content-Disposition": 'attachment; filename="trend.csv"'}
     return Response(_csv_rows(spool, query), mimetype="text/csv", headers=headers)
 
@@ -123,14 +133,17 @@ def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value
 
 
-def _spool() -> Spool:
+def readings_spool() -> Spool:
+    """Return the spool of this portal. Raises `NotFound`."""
     readings = current_portal().readings
     if not isinstance(readings, Spool):
         raise NotFound("this portal has no readings", hint="start it with the spool of the gateway")
     return readings
 
 
-def _query(spool: Spool, channels: list[str]) -> TrendQuery:
+def trend_query(spool: Spool, *, one_tag: bool = False) -> TrendQuery:
+    """Return the query of the request. Raises `NotFound` and `InvalidInput`, which name the parameter."""
+    channels = spool.names()
     channel = request.args.get("channel") or (channels[0] if channels else "")
     if channel not in channels:
         raise NotFound(
@@ -145,14 +158,14 @@ def _query(spool: Spool, channels: list[str]) -> TrendQuery:
     if len(names) > MAX_TAGS:
         raise InvalidInput(f"got {len(names)} tags; the maximum is {MAX_TAGS}", field="tag")
     series = tuple(by_name[name] for name in dict.fromkeys(names)) or tuple(known[:2])
-    return TrendQuery(channel, series, *_window(spool, channel))
+    return TrendQuery(channel, series[:1] if one_tag else series, *_window(spool, channel))
 
 
 def _window(spool: Spool, channel: str) -> tuple[int, int]:
     """Return the window: `from` and `to`, or `last` (a key of `WINDOWS`) before the newest reading."""
     start, stop, last = (request.args.get(name, "") for name in ("from", "to", "last"))
     if start and stop:
-        from_ns, to_ns = _time(start, "from"), _time(stop, "to")
+        from_ns, to_ns = parse_moment(start, "from"), parse_moment(stop, "to")
         if from_ns >= to_ns:
             raise InvalidInput(f"{start} is not before {stop}", field="from")
         return from_ns, to_ns
@@ -164,7 +177,7 @@ def _window(spool: Spool, channel: str) -> tuple[int, int]:
     return newest - WINDOWS[last or "1 h"], newest + 1
 
 
-def _time(text: str, field: str) -> int:
+def parse_moment(text: str, field: str) -> int:
     """Return a time (Unix ns). Forms send the UTC time of their inputs without an offset."""
     return parse_time(text if _OFFSET.search(text) else f"{text}Z", field=field)
 
@@ -190,19 +203,19 @@ def _series_json(item: Trend) -> dict[str, object]:
 
 def _limits(tag: str) -> dict[str, float | None]:
     """Return the limits of the plant file for the last part of a tag's path."""
-    plant = current_portal().plant
-    name = tag.rpartition("/")[2].rpartition(".")[2]
-    match = next((item for item in plant.tags if item.name in (tag, name)), None) if plant else None
-    return {"low": match.limit_low, "high": match.limit_high} if match else {"low": None, "high": None}
+    match = current_workshop().plan.tag_of(tag)
+    low, high = (match.limit_low, match.limit_high) if match else (None, None)
+    return {"low": low, "high": high, "centre": None}
 
 
 def _events(query: TrendQuery) -> list[dict[str, object]]:
-    """Return the organisation's inspections within the window, oldest first, for the time axis."""
-    organisation, snapshot = current_portal().config.plant_organisation, current_snapshot()
-    assert organisation is not None  # `require_member`
-    rows = snapshot.inspections_between(organisation, query.from_ns // 10**9, query.to_ns // 10**9 + 1, MAX_EVENTS)
+    """Return the organisation's inspections and the tags' alarms within the window, for the time axis."""
+    snapshot = current_snapshot()
+    rows = snapshot.inspections_between(
+        current_workshop().organisation, query.from_ns // 10**9, query.to_ns // 10**9 + 1, MAX_EVENTS
+    )
     batches = snapshot.batches_by_id([row.batch_id for row in rows])
-    return [
+    inspections: list[dict[str, object]] = [
         {
             "time": row.inspected_at,
             "kind": row.verdict.name.lower(),
@@ -212,3 +225,19 @@ def _events(query: TrendQuery) -> list[dict[str, object]]:
         }
         for row in rows
     ]
+    return inspections + [
+        {
+            "time": alarm.raised_ns // 10**9,
+            "kind": "alarm",
+            "text": f"{alarm.priority.capitalize()} alarm: {alarm.message}",
+            "link": url_for("workshop.alarm", alarm_id=alarm.id),
+        }
+        for alarm in _alarms(query)
+    ]
+
+
+def _alarms(query: TrendQuery) -> list[AlarmView]:
+    """Return the newest alarms of the tags within the window."""
+    wanted = [AlarmFilter(EVERY_STATE, tag=tag, from_ns=query.from_ns, to_ns=query.to_ns) for _, tag in query.series]
+    store, now = current_workshop().store, time.time_ns()
+    return [alarm for each in wanted for alarm in list_alarms(store, now, each, MAX_EVENTS // len(wanted))]

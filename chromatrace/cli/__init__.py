@@ -31,6 +31,7 @@ COMMANDS = {
     "Production line": {
         "plant": "Check plant files, and serve a simulated or recorded plant.",
         "ingest": "Store readings from machines and files in the spool.",
+        "gateway": "Run all sources of a plant file; show and replay dead letters.",
         "instrument": "Read result files of laboratory instruments.",
         "log": "Anchor the logs of readings on the chain and verify readings.",
         "twin": "Mirror the plant: state, alarms, forecasts, proposals.",

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chromatrace.cli.connections import confirm_unencrypted, mqtt_password, opcua_password
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
-from chromatrace.ingest.gateway.encryption import unencrypted_risk
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
 
@@ -266,13 +266,9 @@ def opcua(
     from chromatrace.ingest.opcua.trust import trusted_certificates
 
     if certificate is None and not unencrypted:
-        _confirm_unencrypted(url, user)
-    trusted = trusted_certificates(_trust_folder(workspace), server_certificates)
-    password = None
-    if user is not None:
-        password = workspace.settings.opcua_password or workspace.ask_password(
-            f"Password of {user}", "CHROMATRACE_OPCUA_PASSWORD"
-        )
+        confirm_unencrypted(url, user)
+    trusted = trusted_certificates(workspace.opcua_trust_folder, server_certificates)
+    password = opcua_password(workspace, user)
     settings = OpcUaSettings(
         url,
         channel,
@@ -463,32 +459,15 @@ def mqtt(
         security=MqttSecurity(user, None, ca, certificate, private_key),
     )
     if not settings.encrypted and not unencrypted:
-        _confirm_unencrypted(url, user, "use mqtts://")
-    if user is not None:
-        password = workspace.settings.mqtt_password or workspace.ask_password(
-            f"Password of {user}", "CHROMATRACE_MQTT_PASSWORD"
-        )
-        settings = replace(settings, security=replace(settings.security, password=password))
+        confirm_unencrypted(url, user, "use mqtts://")
+    password = mqtt_password(workspace, user)
+    settings = replace(settings, security=replace(settings.security, password=password))
     gateway = MqttGateway(settings, workspace.spool)
     with progress(f"subscribed to {url}", hidden=as_json) as show:
         statistics = gateway.run(stop_event(), show)
     emit(as_json, statistics.as_dict())
     if statistics.rejected or statistics.gaps_unfilled:
         raise SystemExit(1)
-
-
-def _trust_folder(workspace: Workspace) -> Path:
-    return workspace.data / workspace.settings.keys_folder.name / "opcua-trust"
-
-
-def _confirm_unencrypted(url: str, user: str | None, hint: str = "use --certificate and --private-key") -> None:
-    """Ask for confirmation if a password or a remote connection is not encrypted. Raises `InvalidInput`."""
-    message = unencrypted_risk(url, user)
-    if message is None:
-        return
-    if sys.stdin.isatty() and click.confirm(f"{message}. Connect?", err=True):
-        return
-    raise InvalidInput(message, field="certificate", hint=f"{hint}, or --unencrypted")
 
 
 @ingest.command()
@@ -522,4 +501,4 @@ def trust(workspace: Workspace, url: str, expected: str | None, as_json: bool) -
             field="fingerprint",
             hint="use --fingerprint",
         )
-    emit(as_json, {"url": url, "sha256": actual, "file": add_to_trust_list(_trust_folder(workspace), certificate)})
+    emit(as_json, {"url": url, "sha256": actual, "file": add_to_trust_list(workspace.opcua_trust_folder, certificate)})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.chain import calls
+from chromatrace.cli.inspection_sample import sample
 from chromatrace.cli.interrupts import stopped_by_signal
 from chromatrace.cli.options import ADDRESS, parse_batch, parse_bytes32, read_json, submit_call
 from chromatrace.cli.output import dump, emit, format_time, json_option, print_note
@@ -190,6 +191,9 @@ def _check_sheet(plant: Plant, evidence: InspectionEvidence) -> CheckSheet | Non
             mark="note:",
         )
     return sheet
+
+
+inspection.add_command(sample)
 
 
 @inspection.command()

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from chromatrace.cli.output import emit, json_option, print_line
-from chromatrace.cli.plant_file import check
+from chromatrace.cli.plant_file import check, init
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.numbers import parse_decimal
 from chromatrace.number_types import FiniteRange, WholeRange
@@ -39,6 +39,7 @@ def plant() -> None:
 
 
 plant.add_command(check)
+plant.add_command(init)
 
 
 @plant.command("list")

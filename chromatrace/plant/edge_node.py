@@ -75,7 +75,7 @@ class EdgeNode:
         self._bd_seq = self._next_bd_seq = self._seq = 0
         self._born = False
         self._host_ms: int | None = None
-        """Timestamp of the last STATE message of this connection that says "online"."""
+        """Timestamp of the last STATE message of this connection with the state online."""
 
     @contextmanager
     def connected(self) -> Iterator[None]:

@@ -31,6 +31,7 @@ class Machine:
     batch_tag      tag with the id of the batch in the machine
     step_tag       tag with the current step
     count_tag      tag that counts the pieces made; `reject_tag`: those of them that are not good
+    reason_tag     tag with the reason of a stop
     ideal_cycle_s  shortest time of one piece
     """
 
@@ -45,6 +46,7 @@ class Machine:
     step_tag: str | None = None
     count_tag: str | None = None
     reject_tag: str | None = None
+    reason_tag: str | None = None
     ideal_cycle_s: float | None = None
     counters: tuple[Counter, ...] = ()
 
@@ -76,6 +78,7 @@ def read_machine(table: TomlTable, names: Names) -> Machine | None:
         step_tag=table.reference("step_tag", "tag", names["tags"], "") or None,
         count_tag=table.reference("count_tag", "tag", names["tags"], "") or None,
         reject_tag=table.reference("reject_tag", "tag", names["tags"], "") or None,
+        reason_tag=table.reference("reason_tag", "tag", names["tags"], "") or None,
         ideal_cycle_s=table.optional_number("ideal_cycle_s", above=0),
         counters=table.parts(_counter(item, names) for item in table.tables("counters")),
     )

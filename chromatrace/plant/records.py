@@ -38,7 +38,7 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One measured quantity.
+    """One measured quantity. `name` is the tag of its readings, or SOURCE/TAG if several sources have this tag.
 
     low, high              range of the instrument (OPC UA EURange)
     limit_low, limit_high  limits of the process; None: no limit on that side
@@ -64,6 +64,14 @@ class Tag:
     source: str | None = None
     machine: str | None = None
     convert_from: str | None = None
+
+    def is_of(self, source_id: str, source: str, tag: str) -> bool:
+        """Return whether this is the tag of a reading.
+
+        source_id  id of the plant file's source that received it
+        source     source in the reading, such as an OPC UA object
+        """
+        return (self.source is None or self.source == source_id) and self.name in (tag, f"{source}/{tag}")
 
     def in_unit(self, value: float) -> float:
         """Return the value of a reading in `unit`, to compare it with the limits and to show it."""

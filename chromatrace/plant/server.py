@@ -15,6 +15,7 @@ from asyncua.common.callback import CallbackType
 
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.plant.address_space import PlantNodes, build
+from chromatrace.plant.alarms import LimitAlarms
 from chromatrace.plant.edge_node import EdgeNode
 from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.history import ValueHistory
@@ -88,8 +89,9 @@ async def serve(
 class PlantServer:
     """A running server to which steps are written."""
 
-    def __init__(self, server: Server, nodes: PlantNodes, history: ValueHistory) -> None:
+    def __init__(self, server: Server, nodes: PlantNodes, history: ValueHistory, alarms: LimitAlarms) -> None:
         self._server = server
+        self._alarms = alarms
         self._nodes = nodes
         self._history = history
         self._steps = 0
@@ -138,6 +140,7 @@ class PlantServer:
             # Write the history first: a notified client must be able to find the value there.
             self._history.add(node_id, data)
             await self._server.write_attribute_value(node_id, data)
+        await self._alarms.check(step, time)
         self._steps += 1
         await self._write_status(self._nodes.steps, ua.Variant(self._steps, ua.VariantType.UInt64))
         await self._write_status(self._nodes.runs_completed, ua.Variant(step.runs_completed, ua.VariantType.UInt64))
@@ -172,6 +175,8 @@ async def running_server(
     values = ValueHistory(history)
     server.iserver.history_manager.set_storage(values)
     nodes = await build(server, source, values)
+    alarms = LimitAlarms(server, values)
+    await alarms.build(source, nodes.tags)
     try:
         await server.start()
     except OSError as error:
@@ -181,7 +186,7 @@ async def running_server(
             hint="another program may use the port",
         ) from error
     try:
-        yield PlantServer(server, nodes, values), address._replace(netloc=_netloc(server, host)).geturl()
+        yield PlantServer(server, nodes, values, alarms), address._replace(netloc=_netloc(server, host)).geturl()
     finally:
         await server.stop()
 

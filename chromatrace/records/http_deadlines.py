@@ -92,7 +92,7 @@ class _TlsConnection(_Connection, HTTPSConnection):
 
 
 class DeadlineHttpPool(HTTPConnectionPool):
-    """Connections to one host whose requests end when the surrounding `within` does."""
+    """Connections to one host whose requests end at the deadline of `within`."""
 
     ConnectionCls = _Connection
 

@@ -22,11 +22,13 @@ from chromatrace.ingest.records import ReadingFields
 from chromatrace.twin.effects import AlarmCleared, AlarmRaised, Effect
 from chromatrace.twin.errors import ForeignTwinError
 from chromatrace.twin.plan import NS_PER_S, Priority, TwinPlan
+from chromatrace.twin.rules import drafts
 from chromatrace.twin.state.channel import ChannelMirror
 from chromatrace.twin.state.mirror import Mirror, encode
 from chromatrace.twin.store.database import TwinStore
 from chromatrace.twin.store.effects import StoredState, open_alarms, store_cursor, store_effects, store_snapshot
 from chromatrace.twin.store.models import CursorRow, SnapshotRow, TwinRow
+from chromatrace.twin.store.proposals import propose
 
 BATCH = 4096
 _SNAPSHOT_NS = 60 * NS_PER_S
@@ -128,12 +130,20 @@ class TwinFollower:
                 store_cursor(session, channel, stop, leaf)
                 if self._snapshot_due(session, mirror):
                     self._store_snapshot(session, mirror)
+        elif self._snapshot_ns.get(channel, (-1, 0))[0] != start:
+            # The plant may be quiet when a page is opened: store what the last readings changed.
+            with self._store.read() as session:
+                due = self._snapshot_due(session, mirror)
+            if due:
+                with self._store.begin() as session:
+                    self._store_snapshot(session, mirror)
         return stop - start
 
     def store(self, session: Session, effects: Sequence[Effect]) -> None:
-        """Store effects of one step."""
-        if effects:
-            store_effects(session, effects)
+        """Store the effects of one step, and the proposals that follow from them."""
+        for row, _ in store_effects(session, effects):
+            for draft in drafts(self._plan.rules, row, time.time_ns()):
+                propose(session, draft)
 
     def _snapshot_due(self, session: Session, mirror: ChannelMirror) -> bool:
         _, stored_ns = self._snapshot_ns.get(mirror.state.channel, (0, 0))

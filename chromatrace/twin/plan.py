@@ -11,10 +11,12 @@ from functools import cached_property
 from typing import Any
 
 from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import Gln
 from chromatrace.plant.alarm_settings import ALARMS, AlarmSettings, Priority, TagAlarms
 from chromatrace.plant.forecast_plans import FORECASTS, ForecastPlan
 from chromatrace.plant.proposal_rules import PROPOSALS, ProposalRule
 from chromatrace.plant.records import Plant, Tag
+from chromatrace.plant.twin_options import TWIN
 
 __all__ = ["NS_PER_S", "AlarmSettings", "MachinePlan", "MachineStatus", "Priority", "TagPlan", "TwinPlan"]
 
@@ -62,6 +64,7 @@ class MachinePlan:
     tags            names of its tags; the special tags belong to it as well
     state_values    status by value of the state tag, as text
     count_tag       counter of units produced; `reject_tag` counts those of them that are not good
+    reason_tag      reason of a stop, for the downtime by reason
     ideal_cycle_s   seconds per unit at the designed speed
     """
 
@@ -77,6 +80,7 @@ class MachinePlan:
     step_tag: str | None = None
     count_tag: str | None = None
     reject_tag: str | None = None
+    reason_tag: str | None = None
     ideal_cycle_s: float | None = None
 
     def roles(self) -> Iterator[tuple[str, str]]:
@@ -89,13 +93,16 @@ class MachinePlan:
     def has_tag(self, tag: str) -> bool:
         """Return whether a tag of the log belongs to the machine, by its whole name or its last path component."""
         last = tag.rpartition("/")[2]
-        special = {name for _, name in self.roles()}
+        special = {name for _, name in self.roles()} | ({self.reason_tag} if self.reason_tag else set())
         return tag in self.tags or last in self.tags or tag in special or last in special
 
 
 @dataclass(frozen=True)
 class TwinPlan:
-    """The twin's part of a plant file. `digest` changes if the state must be computed anew."""
+    """The twin's part of a plant file. `digest` changes if the state must be computed anew.
+
+    gln  organisation whose people may confirm proposals
+    """
 
     name: str
     machines: tuple[MachinePlan, ...] = ()
@@ -103,6 +110,7 @@ class TwinPlan:
     forecasts: tuple[ForecastPlan, ...] = ()
     rules: tuple[ProposalRule, ...] = ()
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
+    gln: Gln | None = None
     digest: str = ""
 
     def machine(self, machine_id: str) -> MachinePlan:
@@ -152,12 +160,15 @@ def plan_of(plant: Plant) -> TwinPlan:
             step_tag=machine.step_tag,
             count_tag=machine.count_tag,
             reject_tag=machine.reject_tag,
+            reason_tag=machine.reason_tag,
             ideal_cycle_s=machine.ideal_cycle_s,
         )
         for machine in plant.machines
     )
     tags = tuple(_tag(tag, alarms) for tag in plant.tags)
-    plan = TwinPlan(plant.name, machines, tags, plant.section(FORECASTS), plant.section(PROPOSALS), alarms)
+    plan = TwinPlan(
+        plant.name, machines, tags, plant.section(FORECASTS), plant.section(PROPOSALS), alarms, plant.section(TWIN).gln
+    )
     # The state depends on these fields only.
     content = (_FORMAT, [sorted_fields(machine) for machine in machines], tags, plan.forecasts, sorted_fields(alarms))
     return replace(plan, digest=hashlib.sha256(repr(content).encode()).hexdigest())

@@ -11,6 +11,7 @@ from portal_world import CHANNEL, MAKER, SHOP
 
 from app import create_app
 from chromatrace.ingest.times import rfc3339
+from chromatrace.plant import example_plant
 
 BASE = "http://workshop.example"
 
@@ -18,7 +19,7 @@ BASE = "http://workshop.example"
 @pytest.fixture(scope="module")
 def app(world):
     settings = {"plant_organisation": world.organisations["maker"]}
-    return create_app(world.config(BASE, **settings), world.spool)
+    return create_app(world.config(BASE, **settings), world.spool, plant=example_plant("electrochromic"))
 
 
 @pytest.fixture

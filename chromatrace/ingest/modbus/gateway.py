@@ -8,7 +8,7 @@ import random
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pymodbus.client import ModbusTcpClient
@@ -18,6 +18,7 @@ from pymodbus.pdu import ModbusPDU
 from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.reading import GOOD, Reading, ReadingValue
 from chromatrace.ingest.errors import SpoolUnavailable
+from chromatrace.ingest.gateway.dead_letters import DeadLetter, NoRecorder, Recorder, registers_letter
 from chromatrace.ingest.modbus.blocks import Block, blocks_of
 from chromatrace.ingest.modbus.register_map import BIT_TABLES, ModbusTag
 from chromatrace.ingest.modbus.settings import ModbusSettings
@@ -52,7 +53,6 @@ _OF_ADDRESS = {2, 3}
 """Codes that may concern a part of the registers of a request."""
 _OF_PART = _OF_ADDRESS | {4}
 
-_RESUME_WINDOW = 8_192
 _RESUME_LIMIT = 400_000
 _SPOOL_RETRY_S = 1.0
 _STORE_AFTER_NS = 500_000_000
@@ -87,9 +87,11 @@ class _Pause:
 class ModbusGateway:
     """Stores the readings of the devices at one address in one channel. `statistics` can be read at any time."""
 
-    def __init__(self, settings: ModbusSettings, spool: Spool) -> None:
+    def __init__(self, settings: ModbusSettings, spool: Spool, recorder: Recorder | None = None) -> None:
         self.settings = settings
         self.statistics = ModbusStatistics()
+        self._recorder = recorder or NoRecorder()
+        self._letters: list[DeadLetter] = []
         self._spool = spool
         self._stop = threading.Event()
         # The gateway itself retries: pymodbus would repeat a request on a connection with late responses.
@@ -109,6 +111,7 @@ class ModbusGateway:
         """
         self._stop = stop
         self._last_response_s = time.monotonic()
+        self._polls.clear()
         self._resume({tag.source for tag in self.settings.map.tags})
         self._schedule(blocks_of(self.settings.map.tags), time.monotonic_ns())
         pause_s, maximum_pause_s = self.settings.backoff_s
@@ -313,14 +316,27 @@ class ModbusGateway:
         try:
             value = decode(tag, words)
         except ValueError as error:
-            self._add_bad(Block((tag,)), time_ns, BAD_OUT_OF_RANGE, str(error), readings)
+            self._add_bad(Block((tag,)), time_ns, BAD_OUT_OF_RANGE, str(error), readings, words)
             return
         readings.append(self._reading(tag, time_ns, value, GOOD))
 
-    def _add_bad(self, block: Block, time_ns: int, quality: int, reason: str, readings: list[Reading]) -> None:
+    def _add_bad(
+        self,
+        block: Block,
+        time_ns: int,
+        quality: int,
+        reason: str,
+        readings: list[Reading],
+        words: Sequence[int] = (),
+    ) -> None:
+        """Add a bad reading of each tag. The first one with this reason, and each with registers, is a dead letter."""
         for tag in block.tags:
-            if self.statistics.add_bad(tag.source, tag.tag, reason):
+            first = self.statistics.add_bad(tag.source, tag.tag, reason)
+            if first:
                 _logger.warning("%s of %s is bad: %s", tag.tag, tag.source, reason)
+            if first or words:
+                address = f"unit {tag.unit_id}, {tag.table} {tag.address}"
+                self._letters.append(registers_letter(tag.source, tag.tag, reason, time_ns, address, words))
             readings.append(self._reading(tag, time_ns, None, quality))
 
     def _reading(self, tag: ModbusTag, time_ns: int, value: ReadingValue, quality: int) -> Reading:
@@ -329,20 +345,17 @@ class ModbusGateway:
         return Reading(tag.source, tag.tag, time_ns, time.time_ns(), value, tag.unit, quality, sequence)
 
     def _resume(self, sources: set[str]) -> None:
-        """Find the next sequence number of each source, searching backwards from the end of the channel."""
-        stop = self._spool.size(self.settings.channel)
-        limit = max(0, stop - _RESUME_LIMIT)
-        while stop > limit and sources - self._next_sequence.keys():
-            start = max(limit, stop - _RESUME_WINDOW)
-            for source, *_, sequence, _ in self._spool.fields(self.settings.channel, start, stop):
-                if source in sources:
-                    self._next_sequence[source] = max(self._next_sequence.get(source, 0), sequence + 1)
-            stop = start
+        """Find the next sequence number of each source among the last readings of the channel."""
+        for (source, _), end in self._spool.series_ends(self.settings.channel, _RESUME_LIMIT, 0).items():
+            if end is not None and source in sources:
+                self._next_sequence[source] = max(self._next_sequence.get(source, 0), end.sequence + 1)
 
     def _store(self, readings: list[Reading]) -> None:
         """Store readings. Retry while the spool is unavailable; no polls happen meanwhile."""
         while readings:
             try:
+                self._recorder.record(self._letters)
+                self._letters.clear()
                 result = self._spool.append(self.settings.channel, readings)
             except SpoolUnavailable as error:
                 self.statistics.spool_retries += 1

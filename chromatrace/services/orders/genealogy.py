@@ -1,4 +1,4 @@
-"""What the batches of an order are made of."""
+"""The origin of the batches of an order."""
 
 from __future__ import annotations
 

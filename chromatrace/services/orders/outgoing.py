@@ -36,7 +36,7 @@ class Webhooks:
         self._collected = 0.0
 
     def collect(self) -> int:
-        """Queue a message for each target and report that changed since it was told. Return their number."""
+        """Queue a message for each target and report that changed since its last message. Return their number."""
         state = self._desk.state()
         if state == self._state and time.monotonic() - self._collected < _COLLECT_S:
             return 0

@@ -1,4 +1,4 @@
-"""Progress of an order: what was registered, graded and released for it, and the steps of its products.
+"""Progress of an order: units registered, graded and released for it, and the steps of its products.
 
 registered        units of the batches that are on the chain
 standard, defective, scrap

@@ -1,4 +1,4 @@
-"""A TOML file and its mistakes. A statement with a syntax error is left out, so that the others are still checked."""
+"""A TOML file and its mistakes. A statement with a syntax error is left out; the others are still checked."""
 
 from __future__ import annotations
 

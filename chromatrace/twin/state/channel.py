@@ -9,6 +9,7 @@ from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.reading import GOOD
 from chromatrace.ingest.records import ReadingFields
 from chromatrace.twin.alarms.active import ActiveAlarms
+from chromatrace.twin.alarms.events import condition_state, is_event_tag, machine_of_event
 from chromatrace.twin.alarms.limits import Limit, limits_of
 from chromatrace.twin.effects import Effect
 from chromatrace.twin.plan import NS_PER_S, MachineStatus, TagPlan, TwinPlan
@@ -30,6 +31,7 @@ class _Series:
     role: str | None
     limits: tuple[Limit, ...]
     stale_after_ns: int
+    is_event: bool
 
 
 class ChannelMirror:
@@ -65,7 +67,7 @@ class ChannelMirror:
             last.value, last.unit, last.quality = value, unit, quality
             if quality == GOOD and value is not None:
                 last.good_ns = state.clock_ns
-                if last.stale or series.role is not None or series.limits:
+                if last.stale or series.role is not None or series.limits or series.is_event:
                     effects += self._good(series, index)
             elif not last.good_ns:
                 last.good_ns = state.clock_ns
@@ -81,6 +83,8 @@ class ChannelMirror:
             yield from self._machine(series.machine, series.role, index, last)
         if series.limits and isinstance(last.value, float | int):
             yield from self._limits(series, float(last.value), log_size)
+        if series.is_event:
+            yield from self._event(series, log_size)
 
     def _machine(self, machine: MachineFollower, role: str, index: int, last: SeriesState) -> Iterator[Effect]:
         machine.apply(role, index, last.source_time_ns, last.value)
@@ -128,6 +132,28 @@ class ChannelMirror:
             elif limit.cleared(value):
                 yield from self.alarms.clear(key, log_size, last.source_time_ns)
 
+    def _event(self, series: _Series, log_size: int) -> Iterator[Effect]:
+        last, key = series.state, f"event:{series.key}"
+        condition = condition_state(last.tag, last.value)
+        if condition is None:
+            return
+        if not condition.active:
+            yield from self.alarms.clear(key, log_size, last.source_time_ns)
+            return
+        yield from self.alarms.raise_(
+            key,
+            "event",
+            condition.priority,
+            log_size,
+            last.source_time_ns,
+            condition.message,
+            machine=last.machine,
+            source=last.source,
+            tag=last.tag,
+            batch=self.batch_of(last.machine),
+            data=condition.facts,
+        )
+
     def _check(self, index: int) -> Iterator[Effect]:
         """Find tags that became stale by the log's time before the reading `index`."""
         state = self.state
@@ -163,7 +189,12 @@ class ChannelMirror:
     def _follow(self, source: str, tag: str) -> _Series:
         """Return what follows a tag, from its first reading on."""
         key = f"{source}\x1f{tag}"
-        plan, machine = self.plan.tag_of(tag), self.plan.machine_of(self.state.channel, source, tag)
+        is_event = is_event_tag(tag)
+        plan = None if is_event else self.plan.tag_of(tag)
+        if is_event:
+            machine = machine_of_event(self.plan, self.state.channel, tag)
+        else:
+            machine = self.plan.machine_of(self.state.channel, source, tag)
         state = self.state.series.setdefault(key, SeriesState(source, tag, machine.id if machine else None))
         follower = role = None
         if machine is not None:
@@ -172,7 +203,8 @@ class ChannelMirror:
             roles = {name: role for role, name in machine.roles()}
             role = roles.get(tag) or roles.get(tag.rpartition("/")[2])
         stale = plan.stale_after_ns if plan is not None and plan.stale_after_ns else self.plan.alarms.stale_after_ns
+        stale = None if is_event else stale
         limits = limits_of(plan, self.plan.alarms.deadband) if plan is not None else ()
-        series = _Series(f"{source}/{tag}", state, plan, follower, role, limits, stale or 0)
+        series = _Series(f"{source}/{tag}", state, plan, follower, role, limits, stale or 0, is_event)
         self._series[source, tag] = series
         return series

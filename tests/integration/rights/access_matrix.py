@@ -7,6 +7,7 @@ A rule states who is allowed, from the rights that the principals were given and
     STATE       everyone; 503 if the portal is not ready
     PASSWORD    accounts that send their password, which a session cannot replace
     TOKEN       systems with an access token; none of the principals is one (the orders have their own tests)
+    MEMBER      console roles of the organisation whose plant it is; ALARMS: those of them that may act on alarms
     DEPARTMENT  members of a department; none of the principals is one (the records have their own tests)
     a Role      operators that hold one of the roles; NO_ROLE: every operator
     a function  of the principal and the object; it returns whether the principal is allowed
@@ -41,6 +42,7 @@ from chromatrace.domain.reading import Reading
 from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
 from chromatrace.domain.serials import SerialRange
 from chromatrace.ingest.spool import Spool
+from chromatrace.services.twin import ALARM_ROLES
 
 GRANTED, NOT_GRANTED, PARTNERS, RIVALS, UNKNOWN = 31, 32, 33, 34, 39
 """Product lines: of the maker, granted to the partner or not; of the partner; of the rival; without a batch."""
@@ -97,6 +99,7 @@ class Form:
 
 PUBLIC, ANSWERED, NO_ROLE, STATE, ENDS_SESSION = "public", "answered", "no role", "state", "ends the session"
 PASSWORD, DEPARTMENT, TOKEN = "password", "department", "token"
+MEMBER, ALARMS = "member of the plant", "member that may act on alarms"
 
 
 def _document(*scopes) -> Callable:
@@ -115,10 +118,6 @@ def _console(principal, line):
 
 def _recall(principal, line):
     return principal.has(Role.SUPERVISOR) and principal.lists(line)
-
-
-def _workshop(principal, line):
-    return principal.organisation == MAKER and principal.has(CONSOLE_ROLES)
 
 
 def _offer(principal, line):
@@ -198,9 +197,22 @@ FORMS = (
     Form("console.recall", "GET", "/console/recall/{id}?format=json", _recall),
     Form("console.recall", "POST", "/console/recall/{id}", _recall, {"reason": "a test"}),
     Form("console.order", "GET", "/console/orders/C-1", CONSOLE_ROLES),
-    Form("workshop.trend", "GET", "/workshop/trend", _workshop),
-    Form("workshop.trend_json", "GET", "/workshop/trend.json?tag=SP-201/power", _workshop),
-    Form("workshop.trend_csv", "GET", "/workshop/trend.csv?tag=SP-201/power", _workshop),
+    Form("workshop.line", "GET", "/workshop/", MEMBER),
+    Form("workshop.events", "GET", "/workshop/events", MEMBER),
+    Form("workshop.alarms", "GET", "/workshop/alarms", MEMBER),
+    Form("workshop.alarms_csv", "GET", "/workshop/alarms.csv", MEMBER),
+    Form("workshop.alarm", "GET", "/workshop/alarms/1", MEMBER),
+    Form("workshop.act", "POST", "/workshop/alarms/1/acknowledge", ALARMS),
+    Form("workshop.proposals", "GET", "/workshop/proposals", MEMBER),
+    Form("workshop.proposal", "GET", "/workshop/proposals/1", MEMBER),
+    Form("workshop.decide", "POST", "/workshop/proposals/1/confirm", MEMBER, {"password": "wrong"}),
+    Form("workshop.charts", "GET", "/workshop/charts", MEMBER),
+    Form("workshop.charts_json", "GET", "/workshop/charts.json", MEMBER),
+    Form("workshop.orders", "GET", "/workshop/orders", MEMBER),
+    Form("workshop.order", "GET", "/workshop/orders/none", MEMBER),
+    Form("workshop.trend", "GET", "/workshop/trend", MEMBER),
+    Form("workshop.trend_json", "GET", "/workshop/trend.json?tag=SP-201/power", MEMBER),
+    Form("workshop.trend_csv", "GET", "/workshop/trend.csv?tag=SP-201/power", MEMBER),
     Form("inspector.tasks", "GET", "/console/inspections", Role.INSPECTOR),
     Form("inspector.submit", "POST", "/console/inspections/{id}/0x01", Role.INSPECTOR, {"defects": "0"}),
     Form("api.batch", "GET", "/api/v1/batches/{gtin}/{lot}", PUBLIC),
@@ -337,6 +349,7 @@ class Matrix:
         options = {"data": form.data} | ({"content_type": form.media_type} if form.media_type else {})
         client = self.app.test_client() if form.rule == ENDS_SESSION else self.clients[principal.name]
         answer = client.open(path, method=form.method, **options)
+        answer.close()  # ends a stream
         status, location = answer.status_code, answer.headers.get("Location", "")
         denied = status in (401, 403) or (status == 303 and location.startswith("/login?next="))
         outcome = f"{form.method} {path} as {principal.name}: {status} {location}".rstrip()
@@ -355,6 +368,9 @@ class Matrix:
             return None if status >= 400 else outcome
         if form.rule == NO_ROLE:
             allowed = principal.organisation is not None
+        elif form.rule in (MEMBER, ALARMS):
+            allowed = principal.organisation == MAKER and principal.has(CONSOLE_ROLES)
+            allowed = allowed and (form.rule == MEMBER or principal.has(ALARM_ROLES))
         elif isinstance(form.rule, Role):
             allowed = principal.has(form.rule)
         elif line == UNKNOWN:

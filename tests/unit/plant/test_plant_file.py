@@ -67,9 +67,10 @@ def test_secrets_are_read_from_their_files(tmp_path):
         sources["sparkplug"].connection()
     (tmp_path / "broker.password").write_text("secret\n")
     assert sources["sparkplug"].connection().security.password == "secret"
-    (tmp_path / "token").write_text("")
+    (tmp_path / "broker.password").write_text("")
     with pytest.raises(InvalidInput, match="has 0 characters"):
-        sources["pusher"].token()
+        sources["sparkplug"].connection()
+    (tmp_path / "token").write_text("[]")
     with pytest.raises(PlantError) as raised:
         load_plant(path, complete=True)
     missing = {mistake.key for mistake in raised.value.mistakes}

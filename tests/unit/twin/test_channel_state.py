@@ -1,12 +1,14 @@
 """The state of a channel: values, limits, stale tags, faults."""
 
+import json
+
 import pytest
 from twin_readings import START_NS, plan, reading
 
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.reading import BAD
 from chromatrace.twin.effects import AlarmCleared, AlarmRaised
-from chromatrace.twin.plan import NS_PER_S, AlarmSettings
+from chromatrace.twin.plan import NS_PER_S, AlarmSettings, Priority
 from chromatrace.twin.state.mirror import Mirror, encode
 
 
@@ -73,6 +75,27 @@ def test_a_fault_of_a_machine_is_an_alarm_with_its_batch(channel):
     )
     assert summary(effects) == [("AlarmRaised", "fault", 2), ("AlarmCleared", "fault", 4)]
     assert (effects[0].batch, effects[0].machine) == ("L-1", "sputter-1")
+
+
+def event(second, active, severity=700, message="cover open"):
+    """Return an event of the condition "Door" as the OPC UA gateway stores it."""
+    facts = {"type": "OffNormalAlarmType", "severity": severity, "message": message, "active": active, "acked": False}
+    return reading("event/sputter-1/Door", second, json.dumps(facts), source="plc")
+
+
+def test_an_alarm_of_the_server_is_raised_and_cleared_with_its_condition(channel):
+    effects = channel.apply(0, [event(0, True), event(1, True, 950), event(2, False), event(3, True, 950)])
+    assert summary(effects) == [("AlarmRaised", "event", 1), ("AlarmCleared", "event", 3), ("AlarmRaised", "event", 4)]
+    assert [(effect.priority, effect.machine) for effect in effects[::2]] == [
+        (Priority.HIGH, "sputter-1"),
+        (Priority.CRITICAL, "sputter-1"),
+    ]
+    assert effects[0].message == "cover open"
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[1]", '{"severity": 900, "message": "started"}'])
+def test_an_event_without_a_condition_is_no_alarm(channel, text):
+    assert channel.apply(0, [reading("event/sputter-1/Door", 0, text or None, quality=0 if text else BAD)]) == []
 
 
 def test_readings_must_follow_each_other(channel):
