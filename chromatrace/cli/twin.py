@@ -11,6 +11,7 @@ import click
 from chromatrace.cli.equipment import equipment
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, format_time, json_option, print_line
+from chromatrace.cli.program import program
 from chromatrace.cli.twin_models import monitor, score, train
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
@@ -49,6 +50,7 @@ def twin() -> None:
 
 
 twin.add_command(equipment)
+twin.add_command(program)
 twin.add_command(train)
 twin.add_command(monitor)
 twin.add_command(score)

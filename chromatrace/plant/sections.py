@@ -10,6 +10,7 @@ from chromatrace.plant.erp import ERP
 from chromatrace.plant.forecast_plans import FORECASTS
 from chromatrace.plant.maintenance_plans import MAINTENANCE
 from chromatrace.plant.names import Section
+from chromatrace.plant.program_plans import PROGRAMS
 from chromatrace.plant.proposal_rules import PROPOSALS
 from chromatrace.plant.sampling_plans import SAMPLING_PLANS
 from chromatrace.plant.twin_options import TWIN
@@ -20,6 +21,7 @@ SECTIONS: tuple[Section[Any], ...] = (
     DISPOSITIONS,
     FORECASTS,
     MAINTENANCE,
+    PROGRAMS,
     PROPOSALS,
     SAMPLING_PLANS,
     TWIN,
