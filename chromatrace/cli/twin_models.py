@@ -269,7 +269,7 @@ def _print_model(model: Model, path: Path) -> None:
     kind = "components" if model.method == "pca" else f"states, {model.lags} lags"
     print_line(f"{path}  {model.method}, {len(model.tags)} tags, {len(model.variances)} {kind}")
     for name, limit in zip(model.statistics, model.limits, strict=True):
-        print_line(f"  limit of {name:<4}{limit:12.6g}   ({model.false_alarms:.3g} of single rows are above it)")
+        print_line(f"  limit of {name:<4}{limit:12.6g}   ({model.false_alarms:.2%} of single rows are above it)")
     for name, window in (("trained on", model.training), ("limits from", model.limit_data)):
         print_line(
             f"  {name:<12}{window.name}, rows {window.first_row} to {window.last_row}, sha256 0x{window.sha256.hex()}"
@@ -289,7 +289,7 @@ def _print_evaluation(evaluation: Evaluation, run_length: int, detection: dict[s
         numbers = f"{alarm.first_row:>10}{alarm.raised_row:>8}{alarm.last_row:>10}"
         print_line(f"  {number:>3}  {alarm.statistic:<10}{numbers}  {tags}")
     shares = ", ".join(f"{name} {share:.2%}" for name, share in evaluation.shares_above.items())
-    print_line(f"single rows above the limit: {shares} ({evaluation.model.false_alarms:.3g} in normal operation)")
+    print_line(f"single rows above the limit: {shares} ({evaluation.model.false_alarms:.2%} of normal rows)")
     for tag, number in sorted(evaluation.excluded.items(), key=lambda item: -item[1]):
         print_note(f"{tag} was excluded from {number:,} rows: no value, or a dead sensor")
     if detection is None:
