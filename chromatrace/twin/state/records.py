@@ -123,9 +123,9 @@ class ForecasterState(msgspec.Struct, array_like=True):
 
 
 class ChartState(msgspec.Struct, array_like=True):
-    """The chart of a tag: `TagChart.state`, and the number of readings since the last signal."""
+    """The chart of a tag: the values of `TagChart.state`, and the number of readings since the last signal."""
 
-    values: dict[str, int | float | None] = {}
+    values: list[int | float | None] = []
     quiet: int = 0
 
 
