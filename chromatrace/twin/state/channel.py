@@ -168,6 +168,7 @@ class ChannelMirror:
     def _limits(self, series: _Series, value: float, log_size: int) -> Iterator[Effect]:
         last, plan = series.state, series.plan
         assert plan is not None
+        value, unit = plan.in_unit(value), last.unit if plan.convert_from is None else plan.unit
         for limit in series.limits:
             key = f"limit-{limit.name}:{series.key}"
             if limit.exceeded(value):
@@ -178,12 +179,12 @@ class ChannelMirror:
                     plan.priority,
                     log_size,
                     last.source_time_ns,
-                    f"{last.tag} is {value:g} {last.unit}".rstrip() + f", {beyond} its limit {limit.raise_at:g}",
+                    f"{last.tag} is {value:g} {unit}".rstrip() + f", {beyond} its limit {limit.raise_at:g}",
                     machine=last.machine,
                     source=last.source,
                     tag=last.tag,
                     batch=self.batch_of(last.machine),
-                    data={"value": value, "limit": limit.raise_at, "clears_at": limit.clear_at, "unit": last.unit},
+                    data={"value": value, "limit": limit.raise_at, "clears_at": limit.clear_at, "unit": unit},
                 )
             elif limit.cleared(value):
                 yield from self.alarms.clear(key, log_size, last.source_time_ns)
@@ -253,7 +254,7 @@ class ChannelMirror:
         """Return what follows a tag, from its first reading on."""
         key = f"{source}\x1f{tag}"
         is_event = is_event_tag(tag)
-        plan = None if is_event else self.plan.tag_of(tag)
+        plan = None if is_event else self.plan.tag_of(tag, source)
         if is_event:
             machine = machine_of_event(self.plan, self.state.channel, tag)
         else:
