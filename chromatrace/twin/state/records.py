@@ -12,7 +12,7 @@ class SeriesState(msgspec.Struct, array_like=True):
     """The last value of a tag.
 
     index          of its reading in the log of the channel
-    good_ns        receipt of the last good value, in the log's time
+    good_ns        receipt of the last good value, in the log's time; `good_active_ns`: without pauses of the channel
     late           readings that were older than the last value; they do not change the state
     """
 
@@ -26,6 +26,7 @@ class SeriesState(msgspec.Struct, array_like=True):
     unit: str = ""
     quality: int = 0
     good_ns: int = 0
+    good_active_ns: int = 0
     late: int = 0
     stale: bool = False
 
@@ -130,11 +131,17 @@ class ChartState(msgspec.Struct, array_like=True):
 
 
 class ChannelState(msgspec.Struct, array_like=True):
-    """The state of a channel after its first `size` readings. `clock_ns`: the latest time of receipt."""
+    """The state of a channel after its first `size` readings.
+
+    clock_ns    the latest time of receipt; `active_ns`: time that passed, without long pauses of the channel
+    checked_ns  time of the last check of stale tags and floods
+    raised_ns   times of the newest alarms
+    """
 
     channel: str
     size: int = 0
     clock_ns: int = 0
+    active_ns: int = 0
     checked_ns: int = 0
     flood: bool = False
     raised_ns: list[int] = []
