@@ -121,17 +121,18 @@ def _measure(reader: TwinReader, spool_path: Path) -> tuple[list[float], list[fl
     thread = threading.Thread(target=_read_spool, args=(spool_path, direct, stop))
     thread.start()
     pages: list[float] = []
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
+    start = time.monotonic()
+    while time.monotonic() < start + WARM_UP_S + SECONDS:
         streams = Streams(1)
         for marker in _markers(streams, reader):
-            if time.monotonic() > end:
+            elapsed = time.monotonic() - start
+            if elapsed > WARM_UP_S:
+                pages.append(time.time() - marker)
+            if elapsed > WARM_UP_S + SECONDS:
                 streams.stop()
-            pages.append(time.time() - marker)
     stop.set()
     thread.join()
-    skipped = int(WARM_UP_S / POLL_S / 2)
-    return pages[skipped:], direct[skipped:]
+    return pages, direct
 
 
 def _markers(streams: Streams, reader: TwinReader) -> Iterator[float]:
