@@ -11,7 +11,7 @@ from flask_limiter import Limiter
 
 from app.security import limit_views
 from app.settings import PortalSettings
-from app.workshop import alarms, charts, line, orders, trend
+from app.workshop import alarms, charts, line, orders, proposals, trend
 from app.workshop.access import is_member, require_member
 
 __all__ = ["is_member", "register"]
@@ -22,6 +22,7 @@ PAGES = (
     ("workshop.trend", "Trend"),
     ("workshop.charts", "Charts"),
     ("workshop.alarms", "Alarms"),
+    ("workshop.proposals", "Proposals"),
     ("workshop.orders", "Orders"),
 )
 """Endpoint and label of each page of the sub-navigation."""
@@ -37,6 +38,11 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     blueprint.add_url_rule("/workshop/alarms.csv", "alarms_csv", alarms.export)
     blueprint.add_url_rule("/workshop/alarms/<int:alarm_id>", "alarm", alarms.show)
     blueprint.add_url_rule("/workshop/alarms/<int:alarm_id>/<action>", "act", alarms.act, methods=["POST"])
+    blueprint.add_url_rule("/workshop/proposals", "proposals", proposals.page)
+    blueprint.add_url_rule("/workshop/proposals/<int:proposal_id>", "proposal", proposals.show)
+    blueprint.add_url_rule(
+        "/workshop/proposals/<int:proposal_id>/<decision>", "decide", proposals.decide, methods=["POST"]
+    )
     blueprint.add_url_rule("/workshop/charts", "charts", charts.page)
     blueprint.add_url_rule("/workshop/charts.json", "charts_json", charts.as_json)
     blueprint.add_url_rule("/workshop/orders", "orders", orders.page)

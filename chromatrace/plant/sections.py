@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chromatrace.plant.alarm_settings import ALARMS
+from chromatrace.plant.chart_plans import CHARTS
 from chromatrace.plant.design_plan import DESIGN
 from chromatrace.plant.disposition_rules import DISPOSITIONS
 from chromatrace.plant.erp import ERP
@@ -20,6 +21,7 @@ SECTIONS: tuple[Section[Any], ...] = (
     ERP,
     ALARMS,
     DESIGN,
+    CHARTS,
     DISPOSITIONS,
     FORECASTS,
     MAINTENANCE,
