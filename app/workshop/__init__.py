@@ -11,7 +11,7 @@ from flask_limiter import Limiter
 
 from app.security import limit_views
 from app.settings import PortalSettings
-from app.workshop import alarms, charts, line, orders, trend
+from app.workshop import alarms, charts, line, orders, quality, trend
 from app.workshop.access import is_member, require_member
 
 __all__ = ["is_member", "register"]
@@ -22,6 +22,7 @@ PAGES = (
     ("workshop.trend", "Trend"),
     ("workshop.charts", "Charts"),
     ("workshop.alarms", "Alarms"),
+    ("workshop.quality", "Quality"),
     ("workshop.orders", "Orders"),
 )
 """Endpoint and label of each page of the sub-navigation."""
@@ -38,6 +39,9 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     blueprint.add_url_rule("/workshop/alarms/<int:alarm_id>", "alarm", alarms.show)
     blueprint.add_url_rule("/workshop/alarms/<int:alarm_id>/<action>", "act", alarms.act, methods=["POST"])
     blueprint.add_url_rule("/workshop/charts", "charts", charts.page)
+    blueprint.add_url_rule("/workshop/quality", "quality", quality.page)
+    blueprint.add_url_rule("/workshop/quality/<table>.csv", "quality_csv", quality.as_csv)
+    blueprint.add_url_rule("/workshop/quality/<name>.svg", "quality_plot", quality.plot)
     blueprint.add_url_rule("/workshop/charts.json", "charts_json", charts.as_json)
     blueprint.add_url_rule("/workshop/orders", "orders", orders.page)
     blueprint.add_url_rule("/workshop/orders/<path:number>", "order", orders.show)
@@ -50,7 +54,10 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
         app,
         limiter,
         dict.fromkeys(
-            ("workshop.trend_json", "workshop.charts_json", "workshop.trend_csv", "workshop.alarms_csv"),
+            (
+                *("workshop.trend_json", "workshop.charts_json", "workshop.trend_csv", "workshop.alarms_csv"),
+                *("workshop.quality", "workshop.quality_csv", "workshop.quality_plot"),
+            ),
             config.api_limit,
         ),
     )
