@@ -11,7 +11,7 @@ from flask_limiter import Limiter
 
 from app.security import limit_views
 from app.settings import PortalSettings
-from app.workshop import alarms, charts, line, orders, quality, trend
+from app.workshop import alarms, charts, line, orders, proposals, quality, trend
 from app.workshop.access import is_member, require_member
 
 __all__ = ["is_member", "register"]
@@ -22,6 +22,7 @@ PAGES = (
     ("workshop.trend", "Trend"),
     ("workshop.charts", "Charts"),
     ("workshop.alarms", "Alarms"),
+    ("workshop.proposals", "Proposals"),
     ("workshop.quality", "Quality"),
     ("workshop.orders", "Orders"),
 )
@@ -38,6 +39,11 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     blueprint.add_url_rule("/workshop/alarms.csv", "alarms_csv", alarms.export)
     blueprint.add_url_rule("/workshop/alarms/<int:alarm_id>", "alarm", alarms.show)
     blueprint.add_url_rule("/workshop/alarms/<int:alarm_id>/<action>", "act", alarms.act, methods=["POST"])
+    blueprint.add_url_rule("/workshop/proposals", "proposals", proposals.page)
+    blueprint.add_url_rule("/workshop/proposals/<int:proposal_id>", "proposal", proposals.show)
+    blueprint.add_url_rule(
+        "/workshop/proposals/<int:proposal_id>/<decision>", "decide", proposals.decide, methods=["POST"]
+    )
     blueprint.add_url_rule("/workshop/charts", "charts", charts.page)
     blueprint.add_url_rule("/workshop/quality", "quality", quality.page)
     blueprint.add_url_rule("/workshop/quality/<table>.csv", "quality_csv", quality.as_csv)

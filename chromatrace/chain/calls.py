@@ -26,7 +26,7 @@ from chromatrace.domain.identifiers import (
     StationKeyId,
 )
 from chromatrace.domain.ledger_entries import DepartmentRight
-from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, RouteKind, SalesChannel, Scope, Stage
+from chromatrace.domain.rights import FOREVER, HoldKind, OrganisationKind, Role, RouteKind, SalesChannel, Scope, Stage
 from chromatrace.ethereum import abi
 from chromatrace.ethereum.errors import AbiError
 
@@ -139,7 +139,7 @@ def register_batch(registration: Registration) -> Call:
 
 
 def register_batches(registrations: Iterable[Registration]) -> Call:
-    """Register batches in one transaction: all, or none."""
+    """Register batches in one transaction; those that exist are skipped (`RegistrationSkipped`)."""
     return Call("BatchRegistry", "registerMany", ([registration.as_struct() for registration in registrations],))
 
 
@@ -168,9 +168,9 @@ def hold(batch: BatchId, reason: str) -> Call:
     return Call("BatchRegistry", "hold", (batch, reason))
 
 
-def release_hold(batch: BatchId, reason: str) -> Call:
-    """End a hold."""
-    return Call("BatchRegistry", "releaseHold", (batch, reason))
+def release_hold(batch: BatchId, kind: HoldKind, reason: str) -> Call:
+    """End the hold of one kind."""
+    return Call("BatchRegistry", "releaseHold", (batch, kind, reason))
 
 
 def recall(batch: BatchId, reason: str) -> Call:
@@ -179,7 +179,7 @@ def recall(batch: BatchId, reason: str) -> Call:
 
 
 def recall_descendants(parent: BatchId, children: Sequence[tuple[BatchId, Parts]], reason: str) -> Call:
-    """Recall batches made of a recalled batch; each child with the parts of its commitment."""
+    """Recall own batches made of a recalled batch, and notify others; each child with the parts of its commitment."""
     batches = [batch for batch, _ in children]
     parts = [part.as_struct() for _, part in children]
     return Call("BatchRegistry", "recallDescendants", (parent, batches, parts, reason))
@@ -191,6 +191,11 @@ def recall_descendants(parent: BatchId, children: Sequence[tuple[BatchId, Parts]
 def record_inspection(inspection: Inspection, signature: bytes) -> Call:
     """Submit a signed inspection."""
     return Call("InspectionLedger", "record", (inspection.as_struct(), signature))
+
+
+def withdraw_signature(lane: int) -> Call:
+    """Use up the signer's next nonce in a lane, which withdraws its signature with that nonce."""
+    return Call("InspectionLedger", "withdrawSignature", (lane,))
 
 
 def set_policy(stage: Stage, units_per_sample: int, independent: bool) -> Call:
@@ -219,6 +224,11 @@ def accept_custody(batch: BatchId) -> Call:
 def reject_custody(batch: BatchId, reason: str) -> Call:
     """Decline a batch that is offered to the signer's organisation."""
     return Call("CustodyLedger", "reject", (batch, reason))
+
+
+def order_return(batch: BatchId, reason: str) -> Call:
+    """Return a batch to its producer without its custodian, which is suspended, or because the batch is recalled."""
+    return Call("CustodyLedger", "orderReturn", (batch, reason))
 
 
 # ProcessLedger

@@ -126,10 +126,15 @@ def batch(batch: BatchId) -> Read[StoredBatch]:
     """Return a batch; its state is `UNKNOWN` if it is not registered."""
 
     def result(struct: Any) -> StoredBatch:
-        state, on_hold, recalled, channels, first, final, *rest = struct
-        return StoredBatch(BatchState(state), on_hold, recalled, channels, Verdict(first), Verdict(final), *rest)
+        state, holds, recalled, channels, first, final, *rest = struct
+        return StoredBatch(BatchState(state), holds, recalled, channels, Verdict(first), Verdict(final), *rest)
 
     return Read("BatchRegistry", "batch", (batch,), result)
+
+
+def units_used(batch: BatchId) -> Read[int]:
+    """Return how many units of a batch other batches are made of."""
+    return Read("BatchRegistry", "unitsUsedOf", (batch,), int)
 
 
 # InspectionLedger

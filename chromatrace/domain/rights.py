@@ -53,6 +53,10 @@ _EVENT_SCOPES = {
     "BatchHeld": Scope(0),
     "BatchHoldReleased": Scope(0),
     "BatchRecalled": Scope(0),
+    "SupplierNoticeGiven": Scope(0),
+    "RecallSkipped": Scope(0),
+    "RegistrationSkipped": Scope.PRODUCT,
+    "CustodyReturnOrdered": Scope.LOGISTICS,
 }
 
 
@@ -85,6 +89,21 @@ class BatchState(IntEnum):
     GRADED = 6
     SCRAPPED = 7
     RELEASED = 8
+
+
+class HoldKind(IntEnum):
+    """`IBatchRegistry.HoldKind`: the origin of a hold. The kinds are independent."""
+
+    PRODUCER = 0
+    FIRST_INSPECTION = 1
+    FINAL_INSPECTION = 2
+    SUPPLIER_NOTICE = 3
+    AUTHORITY = 4
+
+
+def holds_of(mask: int) -> frozenset[HoldKind]:
+    """Return the kinds of holds in a mask of `IBatchRegistry.Batch.holds`."""
+    return frozenset(kind for kind in HoldKind if mask >> kind & 1)
 
 
 class SalesChannel(IntEnum):

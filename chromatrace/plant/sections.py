@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chromatrace.plant.alarm_settings import ALARMS
+from chromatrace.plant.chart_plans import CHARTS
 from chromatrace.plant.disposition_rules import DISPOSITIONS
 from chromatrace.plant.erp import ERP
 from chromatrace.plant.forecast_plans import FORECASTS
@@ -18,6 +19,7 @@ from chromatrace.plant.twin_options import TWIN
 SECTIONS: tuple[Section[Any], ...] = (
     ERP,
     ALARMS,
+    CHARTS,
     DISPOSITIONS,
     FORECASTS,
     MAINTENANCE,

@@ -12,7 +12,10 @@ from typing import Any
 
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import Gln
+from chromatrace.domain.reading import ReadingValue
+from chromatrace.domain.units import convert
 from chromatrace.plant.alarm_settings import ALARMS, AlarmSettings, Priority, TagAlarms
+from chromatrace.plant.chart_plans import CHARTS, ChartPlan
 from chromatrace.plant.forecast_plans import FORECASTS, ForecastPlan
 from chromatrace.plant.proposal_rules import PROPOSALS, ProposalRule
 from chromatrace.plant.records import Plant, Tag
@@ -21,7 +24,7 @@ from chromatrace.plant.twin_options import TWIN
 __all__ = ["NS_PER_S", "AlarmSettings", "MachinePlan", "MachineStatus", "Priority", "TagPlan", "TwinPlan"]
 
 NS_PER_S = 1_000_000_000
-_FORMAT = 1
+_FORMAT = 2
 """Number of the stored form of the state; a new one makes the state be computed anew."""
 
 
@@ -42,6 +45,7 @@ class TagPlan:
     name           as in the log, or its last path component
     low, high      range of the instrument
     stale_after_ns time without a good value after which the tag is stale; None: never
+    convert_from   unit of the readings in the log; None: it is `unit`
     """
 
     name: str
@@ -53,6 +57,17 @@ class TagPlan:
     priority: Priority = Priority.MEDIUM
     stale_after_ns: int | None = None
     machine: str | None = None
+    convert_from: str | None = None
+
+    def in_unit(self, value: float) -> float:
+        """Return the value of a reading in the unit of the tag."""
+        return value if self.convert_from is None else convert(value, self.convert_from, self.unit)
+
+    def shown(self, value: ReadingValue, unit: str) -> tuple[ReadingValue, str]:
+        """Return the value of a reading and its unit as they are shown."""
+        if self.convert_from is None or not isinstance(value, float | int):
+            return value, unit
+        return self.in_unit(float(value)), self.unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +105,11 @@ class MachinePlan:
             if tag is not None:
                 yield role, tag
 
-    def has_tag(self, tag: str) -> bool:
-        """Return whether a tag of the log belongs to the machine, by its whole name or its last path component."""
+    def has_tag(self, tag: str, source: str = "") -> bool:
+        """Return whether a tag of the log belongs to the machine, by source/tag, its name or its last component."""
         last = tag.rpartition("/")[2]
+        if f"{source}/{tag}" in self.tags:
+            return True
         special = {name for _, name in self.roles()} | ({self.reason_tag} if self.reason_tag else set())
         return tag in self.tags or last in self.tags or tag in special or last in special
 
@@ -107,6 +124,7 @@ class TwinPlan:
     name: str
     machines: tuple[MachinePlan, ...] = ()
     tags: tuple[TagPlan, ...] = ()
+    charts: tuple[ChartPlan, ...] = ()
     forecasts: tuple[ForecastPlan, ...] = ()
     rules: tuple[ProposalRule, ...] = ()
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
@@ -128,15 +146,32 @@ class TwinPlan:
         found = [
             machine
             for machine in self.machines
-            if machine.channel in (None, channel) and machine.source in (None, source) and machine.has_tag(tag)
+            if machine.channel in (None, channel) and machine.source in (None, source) and machine.has_tag(tag, source)
         ]
         if len(found) > 1:
             found = [machine for machine in found if source in (machine.id, machine.name, machine.source)]
         return found[0] if len(found) == 1 else None
 
-    def tag_of(self, tag: str) -> TagPlan | None:
-        """Return the plan of a tag of the log, by its whole name or its last path component."""
-        return self._tags.get(tag) or self._tags.get(tag.rpartition("/")[2])
+    def tag_of(self, tag: str, source: str = "") -> TagPlan | None:
+        """Return the plan of a tag of the log, by source/tag, its whole name or its last path component."""
+        names = (f"{source}/{tag}", tag, tag.rpartition("/")[2])
+        return next((self._tags[name] for name in names if name in self._tags), None)
+
+    def chart_of(self, tag: str) -> ChartPlan | None:
+        """Return the chart of a tag of the log."""
+        return self._charts.get(tag) or self._charts.get(tag.rpartition("/")[2])
+
+    def forecast_of(self, tag: str) -> ForecastPlan | None:
+        """Return the forecast of a tag of the log."""
+        return self._forecasts.get(tag) or self._forecasts.get(tag.rpartition("/")[2])
+
+    @cached_property
+    def _charts(self) -> Mapping[str, ChartPlan]:
+        return {plan.tag: plan for plan in self.charts}
+
+    @cached_property
+    def _forecasts(self) -> Mapping[str, ForecastPlan]:
+        return {plan.tag: plan for plan in self.forecasts}
 
     @cached_property
     def _tags(self) -> Mapping[str, TagPlan]:
@@ -166,11 +201,12 @@ def plan_of(plant: Plant) -> TwinPlan:
         for machine in plant.machines
     )
     tags = tuple(_tag(tag, alarms) for tag in plant.tags)
-    plan = TwinPlan(
-        plant.name, machines, tags, plant.section(FORECASTS), plant.section(PROPOSALS), alarms, plant.section(TWIN).gln
-    )
+    charts, forecasts = plant.section(CHARTS), plant.section(FORECASTS)
+    rules, gln = plant.section(PROPOSALS), plant.section(TWIN).gln
+    plan = TwinPlan(plant.name, machines, tags, charts, forecasts, rules, alarms, gln)
     # The state depends on these fields only.
-    content = (_FORMAT, [sorted_fields(machine) for machine in machines], tags, plan.forecasts, sorted_fields(alarms))
+    machine_fields = [sorted_fields(machine) for machine in machines]
+    content = (_FORMAT, machine_fields, tags, charts, forecasts, sorted_fields(alarms))
     return replace(plan, digest=hashlib.sha256(repr(content).encode()).hexdigest())
 
 
@@ -199,4 +235,5 @@ def _tag(tag: Tag, alarms: AlarmSettings) -> TagPlan:
         own.priority,
         own.stale_after_ns,
         tag.machine,
+        tag.convert_from,
     )

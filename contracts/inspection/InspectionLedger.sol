@@ -50,11 +50,27 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     }
 
     /// @inheritdoc IInspectionLedger
-    function recordMany(Inspection[] calldata inspections, bytes[] calldata signatures) external {
+    function recordMany(Inspection[] calldata inspections, bytes[] calldata signatures)
+        external
+        returns (bool[] memory recorded)
+    {
         if (inspections.length != signatures.length) revert LengthMismatch(inspections.length, signatures.length);
+        recorded = new bool[](inspections.length);
         for (uint256 i = 0; i < inspections.length; ++i) {
-            _record(inspections[i], signatures[i]);
+            // A call of this contract itself: an error in one inspection must not revert the others.
+            try this.record(inspections[i], signatures[i]) {
+                recorded[i] = true;
+            } catch (bytes memory reason) {
+                emit InspectionSkipped(inspections[i].batch, inspections[i].inspector, inspections[i].nonce, reason);
+            }
         }
+    }
+
+    /// @inheritdoc IInspectionLedger
+    function withdrawSignature(uint192 key) external {
+        // slither-disable-next-line unused-return
+        consortium.authorise(msg.sender, Roles.INSPECTOR);
+        emit SignatureWithdrawn(msg.sender, _useNonce(msg.sender, key));
     }
 
     /// @inheritdoc IInspectionLedger

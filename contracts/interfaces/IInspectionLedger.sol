@@ -82,6 +82,16 @@ interface IInspectionLedger is IConsortiumBound {
         uint64 inspectedAt
     );
 
+    /// @notice Emitted when `recordMany` skips an inspection that cannot be recorded, for example because it was recorded
+    /// before.
+    /// @param nonce keyed nonce of the inspection
+    /// @param reason error of the inspection, ABI-encoded
+    event InspectionSkipped(BatchId indexed batch, address indexed inspector, uint256 nonce, bytes reason);
+
+    /// @notice Emitted when an inspector withdraws the signature with the next nonce of a key.
+    /// @param nonce keyed nonce that can no longer be used
+    event SignatureWithdrawn(address indexed inspector, uint256 nonce);
+
     /// @notice Emitted when the policy of a stage changes.
     /// @param unitsPerSample units per sampled unit; 0 for any sample of at least one unit
     /// @param independent whether inspectors of the producer are rejected
@@ -140,8 +150,16 @@ interface IInspectionLedger is IConsortiumBound {
     /// the role `INSPECTOR`; it can be a contract that implements ERC-1271.
     function record(Inspection calldata inspection, bytes calldata signature) external;
 
-    /// @notice Record several signed inspections; reverts if one is invalid.
-    function recordMany(Inspection[] calldata inspections, bytes[] calldata signatures) external;
+    /// @notice Record several signed inspections. Skips those that cannot be recorded, with an event that has the error.
+    /// @return recorded which inspections were recorded by this call
+    function recordMany(Inspection[] calldata inspections, bytes[] calldata signatures)
+        external
+        returns (bool[] memory recorded);
+
+    /// @notice Use up the caller's next nonce of a key, which withdraws a signature with that nonce. Requires the role
+    /// `INSPECTOR`.
+    /// @param key key of the nonce, its upper 192 bits
+    function withdrawSignature(uint192 key) external;
 
     /// @notice Set the policy of a stage. Requires the contract role `REGISTRAR`.
     /// @param unitsPerSample units per sampled unit, rounded up; 0 for any sample of at least one unit

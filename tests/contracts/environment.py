@@ -208,7 +208,7 @@ class ContractEnvironment:
     def batch_in_state(
         self, state: BatchState, lot: str = "L1", quantity: int = 250, graded: tuple = (240, 8, 2)
     ) -> bytes:
-        """Register a batch and bring it to `state` by the shortest path (final verdict: Pass)."""
+        """Register a batch and bring it to `state` by the shortest path: final verdict Pass, all channels released."""
         batch = self.register(lot, quantity)
         if state is BatchState.REGISTERED:
             return batch
@@ -225,7 +225,9 @@ class ContractEnvironment:
         graded = (0, 0, quantity) if state is BatchState.SCRAPPED else graded
         self.send(self.registry.grade, batch, *graded, sender=self.producer)
         if state is BatchState.RELEASED:
-            self.send(self.registry.release, batch, SalesChannel.STANDARD, sender=self.producer)
+            for channel, units in zip(SalesChannel, graded, strict=False):
+                if units:
+                    self.send(self.registry.release, batch, channel, sender=self.producer)
         return batch
 
     # ---------------------------------------------------------------- inspections

@@ -18,7 +18,7 @@ from eth_utils import keccak
 from panel import Panel
 
 from chromatrace.crypto.sealed_answer import lane_id
-from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, SalesChannel, Stage, Verdict
 
 RECORDED = Path(__file__).with_name("gas.json")
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "contracts.md"
@@ -96,6 +96,43 @@ def recall_ten_descendants(env):
     return env.registry.recallDescendants(
         parent, children, [env.parts((parent,))] * 10, "delamination", {"from": env.supervisor}
     )
+
+
+def supplier_notice_of_ten_descendants(env):
+    parent = env.batch_in_state(BatchState.RELEASED, "GLASS1")
+    env.transfer(parent, env.rival, env.logistics, env.competitor)
+    children = [env.register(f"L{number}", inputs=(parent,), sender=env.competitor) for number in range(10)]
+    env.registry.recall(parent, "delamination", {"from": env.supervisor})
+    return env.registry.recallDescendants(
+        parent, children, [env.parts((parent,))] * 10, "delamination", {"from": env.supervisor}
+    )
+
+
+def recall_ten_descendants_all_skipped(env):
+    parent = env.register("GLASS1")
+    children = [env.register(f"L{number}", inputs=(parent,)) for number in range(10)]
+    env.registry.recall(parent, "delamination", {"from": env.supervisor})
+    arguments = (parent, children, [env.parts((parent,))] * 10, "delamination", {"from": env.supervisor})
+    env.registry.recallDescendants(*arguments)
+    return env.registry.recallDescendants(*arguments)
+
+
+def release_hold(env):
+    batch = env.register()
+    env.registry.hold(batch, "a reading is out of limits", {"from": env.official})
+    return env.registry.releaseHold(batch, HoldKind.AUTHORITY, "the gauge was wrong", {"from": env.official})
+
+
+def register_hundred_all_skipped(env):
+    register_hundred(env)
+    return register_hundred(env)
+
+
+def order_return(env):
+    batch = env.batch_in_state(BatchState.RELEASED)
+    env.transfer(batch, env.shop, env.logistics, env.franchisee)
+    env.suspend(env.shop)
+    return env.custody.orderReturn(batch, "the shop is closed", {"from": env.logistics})
 
 
 def offer_custody(env):
@@ -213,6 +250,7 @@ SCENARIOS = (
     register_one,
     register_one_made_of_two,
     register_hundred,
+    register_hundred_all_skipped,
     inspection,
     inspection_first_of_an_inspector,
     inspection_superseding,
@@ -221,10 +259,14 @@ SCENARIOS = (
     grade,
     release,
     hold,
+    release_hold,
     recall,
     recall_ten_descendants,
+    recall_ten_descendants_all_skipped,
+    supplier_notice_of_ten_descendants,
     offer_custody,
     accept_custody,
+    order_return,
     open_channel,
     anchor_first,
     anchor,

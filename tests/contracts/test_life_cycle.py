@@ -6,14 +6,14 @@ invariants read the chain only.
 
 from brownie import chain
 from brownie.test import strategy
-from environment import FOREVER, batch_id
+from environment import FOREVER, GTIN, batch_id
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from reference_model import ReferenceModel
 from reverts import DidNotRevert, revert_of
 
-from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, SalesChannel, Stage, Verdict
 
 LOTS = ("A", "B", "C", "D")
 AFTER_GRADING = (BatchState.GRADED, BatchState.SCRAPPED, BatchState.RELEASED)
@@ -117,6 +117,7 @@ class LifeCycle(RuleBasedStateMachine):
             self.grade(batch, (2, 1, 0) if current.final_verdict is Verdict.PASS else (0, 2, 1), "plant")
         elif current.state in (BatchState.GRADED, BatchState.RELEASED):
             self.release(batch, channel, "plant")
+            self.release(batch, SalesChannel.DEFECTIVE, "plant")
 
     advance_again = advance
     advance_once_more = advance
@@ -139,10 +140,15 @@ class LifeCycle(RuleBasedStateMachine):
         expected = self.model.hold(self._organisation(supervisor), batch)
         self._try(self.env.registry.hold, (batch, "x"), self.supervisors[supervisor], expected)
 
+    @rule(batch=BATCHES, supervisor=SUPERVISORS, kind=st.sampled_from(HoldKind))
+    def release_hold(self, batch, supervisor, kind):
+        expected = self.model.release_hold(self._organisation(supervisor), batch, kind)
+        self._try(self.env.registry.releaseHold, (batch, kind, "x"), self.supervisors[supervisor], expected)
+
     @rule(batch=BATCHES, supervisor=SUPERVISORS)
-    def release_hold(self, batch, supervisor):
-        expected = self.model.release_hold(self._organisation(supervisor), batch)
-        self._try(self.env.registry.releaseHold, (batch, "x"), self.supervisors[supervisor], expected)
+    def order_return(self, batch, supervisor):
+        expected = self.model.order_return(self._organisation(supervisor), batch)
+        self._try(self.env.custody.orderReturn, (batch, "x"), self.supervisors[supervisor], expected)
 
     @rule(batch=BATCHES, supervisor=SUPERVISORS)
     def recall(self, batch, supervisor):
@@ -226,7 +232,7 @@ def populate(env):
 
 def populated_model(env):
     """Return the model after `populate`."""
-    model = ReferenceModel(env.authority)
+    model = ReferenceModel(env.authority, int(GTIN))
     sold, graded, stopped = (batch_id(lot) for lot in "ABC")
     for batch in (sold, graded):
         assert model.register(env.plant, batch, 3, ()) is None
@@ -234,7 +240,8 @@ def populated_model(env):
         assert model.assemble(env.plant, batch) is None
         assert model.inspect(batch, Stage.FINAL, Verdict.PASS) is None
         assert model.grade(env.plant, batch, 2, 1, 0) is None
-    assert model.release(env.plant, sold, SalesChannel.STANDARD) is None
+    for channel in SalesChannel:
+        assert model.release(env.plant, sold, channel) is None
     assert model.offer(env.plant, sold, env.shop) is None
     assert model.register(env.plant, stopped, 2, ((graded, 1),)) is None
     assert model.inspect(stopped, Stage.FIRST, Verdict.FAIL) is None

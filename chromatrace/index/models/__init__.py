@@ -24,7 +24,7 @@ from chromatrace.index.models.base import (
     to_signed,
     to_unsigned,
 )
-from chromatrace.index.models.batches import BatchInputRow, BatchRow, InspectionRow, OfferRow
+from chromatrace.index.models.batches import BatchInputRow, BatchRow, InspectionRow, NoticeRow, OfferRow
 from chromatrace.index.models.chain import BlockRow, CursorRow, DeploymentRow, EventRow, RecentBlockRow, TransactionRow
 from chromatrace.index.models.consensus import PanelRow, RoundRow
 from chromatrace.index.models.parties import AnchorRow, ChannelRow, GrantRow, OperatorRow, OrganisationRow
@@ -47,6 +47,7 @@ __all__ = [
     "GrantRow",
     "IndexTable",
     "InspectionRow",
+    "NoticeRow",
     "OfferRow",
     "OperatorRow",
     "OrganisationRow",

@@ -6,7 +6,7 @@ Organisations are their numbers on the chain, from 1. `None` stands for the chai
 
 from __future__ import annotations
 
-from chromatrace.index.views.batches import BatchView, InspectionView, OfferState, OfferView
+from chromatrace.index.views.batches import BatchView, HoldView, InspectionView, OfferState, OfferView
 from chromatrace.index.views.chain import EventRef, EventView, HeadView, SyncProgress, TransactionView
 from chromatrace.index.views.consensus import InspectorView, PanelView, RoundView, SeatView
 from chromatrace.index.views.orders import OrderStatus, ProductStatus, StepStatus
@@ -27,6 +27,7 @@ __all__ = [
     "EventView",
     "GrantView",
     "HeadView",
+    "HoldView",
     "InspectionView",
     "InspectorView",
     "KeyMatches",

@@ -182,7 +182,7 @@ class Works:
         self.inspect(name, Stage.FIRST, Verdict.PASS)
         self.send(MAKER, calls.assemble(batch))
         self.inspect(name, Stage.FINAL, Verdict.PASS)
-        self.send(MAKER, calls.grade(batch, 18, 1, 1))
+        self.send(MAKER, calls.grade(batch, 19, 0, 1))
         self.send(MAKER, calls.release(batch, SalesChannel.STANDARD))
 
     def _hand_over(self, name):

@@ -18,7 +18,7 @@ from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitm
 from chromatrace.crypto.step import Verifier
 from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, check_digit
 from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, kind_hash, pack, record_id, subject_id
-from chromatrace.domain.rights import BatchState, OrganisationKind, Role, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, OrganisationKind, Role, SalesChannel, Stage, Verdict
 from chromatrace.ethereum.abi import contract
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.quality.rules import Rule
@@ -293,7 +293,8 @@ class World:
                 self.inspect(batch, rng.choice(list(Stage)), rng.choice([Verdict.PASS, Verdict.FAIL]))
             case "supervise":
                 act = rng.choice(["hold", "releaseHold", "releaseHold", "recall"])
-                self.send(AUTHORITY, "BatchRegistry", act, batch, rng.choice(["", "glass", "nul\0 Grüße"]))
+                kind = [rng.choice([HoldKind.AUTHORITY, *HoldKind])] if act == "releaseHold" else []
+                self.send(AUTHORITY, "BatchRegistry", act, batch, *kind, rng.choice(["", "glass", "nul\0 Grüße"]))
             case "custody":
                 self._custody(rng.choice(self.released or [batch]))
             case "anchor":
@@ -311,7 +312,7 @@ class World:
     def _usable(self, batch, account):
         stored = self.read("BatchRegistry", "batch", batch)
         bad = (BatchState.UNKNOWN, BatchState.STOPPED, BatchState.RECYCLED, BatchState.SCRAPPED)
-        free = not (stored["recalled"] or stored["onHold"]) and stored["state"] not in bad
+        free = not (stored["recalled"] or stored["holds"]) and stored["state"] not in bad
         return free and stored["custodian"] == self.organisations[account - 1]
 
     def _operator_of(self, organisation):

@@ -1,6 +1,7 @@
 """The state of a channel: values, limits, stale tags, faults."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from twin_readings import START_NS, plan, reading
@@ -8,8 +9,8 @@ from twin_readings import START_NS, plan, reading
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.reading import BAD
 from chromatrace.twin.effects import AlarmCleared, AlarmRaised
-from chromatrace.twin.plan import NS_PER_S, AlarmSettings, Priority
-from chromatrace.twin.state.mirror import Mirror, encode
+from chromatrace.twin.plan import NS_PER_S, AlarmSettings, Priority, TagPlan
+from chromatrace.twin.state.mirror import Mirror
 
 
 @pytest.fixture
@@ -121,9 +122,9 @@ def test_the_state_and_effects_do_not_depend_on_how_readings_are_grouped(split):
         part = mirror.channel("line-1")
         effects += part.apply(start, readings[start : start + split])
         mirror = Mirror(plan())
-        mirror.load(encode(part.state))
+        mirror.load(part.encoded())
     assert effects == expected
-    assert encode(mirror.channel("line-1").state) == encode(whole.state)
+    assert mirror.channel("line-1").encoded() == whole.encoded()
 
 
 def test_a_flood_suppresses_low_priorities_until_it_ends():
@@ -147,3 +148,28 @@ def test_a_flood_suppresses_low_priorities_until_it_ends():
     assert [type(effect).__name__ for effect in ended] == ["AlarmCleared", "AlarmReleased"]
     assert not channel.state.flood
     assert channel.state.clock_ns == START_NS + 200 * NS_PER_S
+
+
+def test_a_value_is_compared_and_shown_in_the_unit_of_the_plant_file():
+    tag = TagPlan("pressure", "Pa", limit_high=3.0, convert_from="mbar")
+    channel = Mirror(replace(plan(), tags=(tag,))).channel("line-1")
+    effects = channel.apply(0, [reading("pressure", 0, 0.02, unit="mbar"), reading("pressure", 1, 0.031, unit="mbar")])
+    assert summary(effects) == [("AlarmRaised", "limit-high", 2)]
+    assert effects[0].message == "pressure is 3.1 Pa, above its limit 3"
+    (series,) = channel.state.series.values()
+    assert (series.value, series.unit) == (0.031, "mbar")  # as in the log
+    assert tag.shown(series.value, series.unit) == (3.1, "Pa")
+    assert tag.shown("open", "") == ("open", "")
+
+
+def test_a_tag_of_one_source_is_named_with_its_source():
+    tags = (TagPlan("Press 1/force", "kN", limit_high=80.0), TagPlan("Press 2/force", "kN", limit_high=60.0))
+    twin = replace(plan(), tags=tags)
+    assert twin.tag_of("force", "Press 2") is tags[1]
+    assert twin.tag_of("force", "Press 3") is None
+    effects = (
+        Mirror(twin)
+        .channel("line-1")
+        .apply(0, [reading("force", 0, 70.0, source="Press 1"), reading("force", 0, 70.0, source="Press 2")])
+    )
+    assert [effect.source for effect in effects] == ["Press 2"]
