@@ -82,12 +82,14 @@ def register(shop, lot):
 
 
 def inspect(shop, lot, stage, **values):
-    checks = example_plant("electrochromic").check_sheet(stage).checks
+    plant = example_plant("electrochromic")
+    checks = plant.check_sheet(stage).checks
+    used = next(item for item in plant.instruments if checks[0].quantity in item.quantities)
     measurements = [check.measured((VALUES[stage] | values)[check.quantity]).as_json() for check in checks]
     document = {
         "schema": "chromatrace.inspection/1", "gtin": GTIN, "lot": lot, "stage": stage,
         "inspected_at": "2026-02-01T09:00:00Z", "sample": ["007"], "readings": None, "measurements": measurements,
-        "instrument": {"name": "Spectrophotometer", "serial": "SP-2", "calibrated_on": "2026-01-12"},
+        "instrument": {"name": used.name, "serial": used.id, "calibrated_on": "2026-01-12"},
     }  # fmt: skip
     path = shop.folder / f"{lot}-{stage}.json"
     path.write_text(json.dumps(document))
