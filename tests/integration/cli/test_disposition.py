@@ -82,7 +82,9 @@ def register(shop, lot):
 
 
 def inspect(shop, lot, stage, **values):
-    checks = example_plant("electrochromic").check_sheet(stage).checks
+    plant = example_plant("electrochromic")
+    checks = plant.check_sheet(stage).checks
+    used = next(item for item in plant.instruments if checks[0].quantity in item.quantities)
     measurements = [check.measured((VALUES[stage] | values)[check.quantity]).as_json() for check in checks]
     instruments = example_plant("electrochromic").instruments
     used = next(item for item in instruments if {check.quantity for check in checks} <= item.quantities.keys())
