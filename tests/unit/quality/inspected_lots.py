@@ -19,8 +19,8 @@ def event(time_s):
 def batch(lot, day, *, state=BatchState.GRADED, standard=0, defective=0, scrap=0):
     key = BatchKey.parse(GTIN, lot)
     return BatchView(
-        batch_id=key.batch_id, gtin=key.gtin, lot=key.lot, producer=1, custodian=1, state=state, on_hold=False,
-        hold_reason=None, recalled=False, recall_cause=None, recall_reason=None, quantity=100, standard=standard,
+        batch_id=key.batch_id, gtin=key.gtin, lot=key.lot, producer=1, custodian=1, state=state, holds=(),
+        recalled=False, recall_cause=None, recall_reason=None, quantity=100, standard=standard,
         defective=defective, scrap=scrap, channels=frozenset(), first_verdict=Verdict.PASS, final_verdict=Verdict.PASS,
         first_revision=1, final_revision=1, serial_root=None, content_digest=bytes(32), route=None, cursor=1,
         registered=event(START + day * DAY), changed=event(START + day * DAY),
