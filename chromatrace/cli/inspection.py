@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.chain import calls
+from chromatrace.cli.inspection_report import report
 from chromatrace.cli.inspection_sample import sample
 from chromatrace.cli.interrupts import stopped_by_signal
 from chromatrace.cli.options import ADDRESS, parse_batch, parse_bytes32, read_json, submit_call
@@ -199,6 +200,7 @@ def _check_sheet(workspace: Workspace, plant: Plant, evidence: InspectionEvidenc
 
 
 inspection.add_command(sample)
+inspection.add_command(report)
 
 
 @inspection.command()

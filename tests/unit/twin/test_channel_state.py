@@ -65,6 +65,14 @@ def test_a_tag_is_stale_by_the_time_of_the_log(channel):
     assert summary(channel.apply(40, [reading("power", 41, 300.0)])) == [("AlarmCleared", "stale", 41)]
 
 
+def test_a_pause_of_the_whole_channel_makes_no_tag_stale(channel):
+    channel.apply(0, [reading("power", 0, 300.0), reading("pressure", 0, 1.0)])
+    effects = channel.apply(2, [reading("pressure", 5000, 1.0), reading("power", 5001, 300.0)])
+    assert effects == []
+    later = channel.apply(4, [reading("pressure", 5001 + second, 1.0) for second in range(1, 40)])
+    assert summary(later) == [("AlarmRaised", "stale", 34)]
+
+
 def test_a_sensor_that_only_reports_bad_values_is_stale(channel):
     effects = channel.apply(0, [reading("power", second, None, quality=BAD) for second in range(40)])
     assert summary(effects) == [("AlarmRaised", "stale", 31)]
