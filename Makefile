@@ -6,6 +6,8 @@ BROWNIE      := .venv-brownie/bin
 UV           := .setup/uv/bin/uv
 SOLC_VERSION := 0.8.37
 SHELL        := /bin/bash
+# Scripts of other projects that the portal serves; copied from npm packages.
+VENDOR       := app/static/vendor
 ONLY         ?=
 # Options of `uv pip compile` for `make lock`, such as --upgrade.
 LOCK_OPTIONS ?=
@@ -91,7 +93,7 @@ outdated: $(UV) ## list pinned packages that have newer releases
 	done; npm outdated || true
 
 clean: ## remove everything that was generated
-	rm -rf .venv .venv-* node_modules bench/eas/node_modules .solcx .setup build reports .chromatrace
+	rm -rf .venv .venv-* node_modules bench/eas/node_modules .solcx .setup build reports .chromatrace $(VENDOR)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .setup/prerequisites:
@@ -112,6 +114,7 @@ $(UV): requirements-uv.txt | .setup/prerequisites
 	@echo "Installing the compiler and Anvil from npm"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@mkdir -p .solcx && ln -sf ../scripts/solc.js .solcx/solc-v$(SOLC_VERSION)
+	@mkdir -p $(VENDOR) && cp node_modules/uplot/dist/uPlot.iife.min.js node_modules/uplot/dist/uPlot.min.css node_modules/uplot/LICENSE $(VENDOR)
 	@touch $@
 
 .setup/contracts: $(SOURCES) brownie-config.yaml .setup/brownie .setup/node

@@ -171,6 +171,7 @@ def portal_config(workspace: Workspace, options: dict[str, Any] | None = None) -
         manifest_path=settings.manifest_path(workspace.chain_id),
         base_url=settings.code_url,
         index_url=settings.index_url,
+        twin_url=settings.twin_url,
         vault=settings.vault,
         reader_password=settings.reader_password,
         label_font=settings.label_font,

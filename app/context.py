@@ -23,12 +23,14 @@ from app.errors import (
 from app.password_logins import PasswordLogins
 from app.presenters.batch import BatchLoader
 from app.presenters.organisations import OrganisationSummary, organisation_summary
+from app.presenters.reading_window import ReadingsSource
 from app.rights import ActingOperator, ReadableProductLines
 from app.services import CaptureRecorder, ChainService, ContractError
 from app.sessions import SessionStore, SessionUser
 from app.settings import PortalSettings
 from app.store.database import PortalDatabase
 from app.store.scans import ScanLog
+from app.twin import Workshop
 from app.wallet import WalletLogins
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput
 from chromatrace.domain.identifiers import Gtin
@@ -36,6 +38,8 @@ from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
 from chromatrace.index import Index, Snapshot
 from chromatrace.index.views import BatchView, Reader
+from chromatrace.plant import Plant
+from chromatrace.services.orders.desk import OrderDesk
 from chromatrace.services.rights import Rights
 from chromatrace.services.search import Relation
 
@@ -56,12 +60,25 @@ class Portal:
     limiter: Limiter
     recorder: CaptureRecorder | None
     kinds: tuple[RecordKind, ...]
+    readings: ReadingsSource | None
+    plant: Plant | None
+    workshop: Workshop | None
+    orders: OrderDesk | None
+
+    def stop_streams(self) -> None:
+        """End open streams of events, so the server can stop."""
+        if self.workshop is not None:
+            self.workshop.streams.stop()
 
     def close(self) -> None:
         """Close all connections."""
         self.database.close()
         self.index.close()
         self.chain.close()
+        if self.workshop is not None:
+            self.workshop.close()
+        if self.orders is not None:
+            self.orders.close()
 
 
 def current_portal() -> Portal:

@@ -29,6 +29,7 @@ from chromatrace.domain.errors import (
     Unavailable,
 )
 from chromatrace.epcis.errors import QueryTooComplexError, QueryTooLargeError
+from chromatrace.orders.errors import TokenError
 from chromatrace.records.errors import ReaderKeyFileError
 
 
@@ -88,6 +89,7 @@ _STATUS: tuple[tuple[type[ChromaTraceError], int], ...] = (
     (QueryTooLargeError, 413),
     (LoginRequiredError, 401),
     (LoginFailedError, 401),
+    (TokenError, 401),
     (NotAuthorised, 403),
     (NotFound, 404),
     (Conflict, 409),

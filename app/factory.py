@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
 
-from app import api, console, consumer, franchisee, inspector
+from app import api, console, consumer, franchisee, inspector, workshop
 from app.accounts import reject_demonstration_accounts
 from app.context import Portal, close_snapshot
 from app.password_logins import PasswordLogins
@@ -26,26 +26,30 @@ from app.store.database import PortalDatabase
 from app.store.installation import bind
 from app.store.scans import ScanLog
 from app.template_filters import register_filters
+from app.twin import open_workshop
 from app.wallet import WalletLogins
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.domain.rights import Role
 from chromatrace.index import Index
+from chromatrace.plant import Plant
 from chromatrace.records.catalogue import Catalogue
+from chromatrace.services.orders.desk import OrderDesk
 
 
 def create_app(
     config: PortalSettings,
     readings: ReadingsSource | None = None,
     signer: Key | None = None,
-    kinds: Iterable[RecordKind] = (),
+    plant: Plant | None = None,
+    orders: Callable[[Index], OrderDesk] | None = None,
 ) -> Flask:
     """Build one worker of the portal, a WSGI application. Several workers may share the same databases.
 
     readings  the store to plot reading windows from (`Spool`); without it pages have no plots
     signer    the key that records captured EPCIS documents; required by `capture_department`
-    kinds     the record kinds of the plant's departments; without them no records are served
+    plant     the plant whose departments keep records and whose tags have limits; without it no records are served
+    orders    opens the orders of the plant with an index; without it no orders are served
     Raises `InsecureConfigurationError` in production, and `NotFound` without a manifest. Does not contact the chain.
     """
     if config.capture_department is not None and signer is None:
@@ -87,7 +91,11 @@ def create_app(
         scans=ScanLog(database, secret),
         limiter=limiter,
         recorder=recorder,
-        kinds=Catalogue(kinds).kinds,
+        kinds=Catalogue(plant.record_kinds if plant else ()).kinds,
+        readings=readings,
+        plant=plant,
+        workshop=open_workshop(config, plant),
+        orders=orders(index) if orders is not None else None,
     )
     app.teardown_appcontext(close_snapshot)
     BodyLimits(app)  # before CSRF protection, which reads forms
@@ -98,7 +106,7 @@ def create_app(
     register_filters(app)
     app.context_processor(lambda: _template_globals(config))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for package in (consumer, franchisee, console, inspector, api):
+    for package in (consumer, franchisee, console, workshop, inspector, api):
         package.register(app, limiter, config)
     return app
 
@@ -109,4 +117,5 @@ def _template_globals(config: PortalSettings) -> dict[str, Any]:
         "explorer_tx_url": config.explorer_tx_url,
         "console_roles": CONSOLE_ROLES,
         "inspector_role": Role.INSPECTOR,
+        "sees_workshop": workshop.is_member,
     }

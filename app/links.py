@@ -41,6 +41,11 @@ def document_path(key: BatchKey, name: str) -> str:
     return f"/documents/{key.gtin}/{quote(str(key.lot), safe='')}/{name}"
 
 
+def results_path(key: BatchKey, stage: str) -> str:
+    """Return the path below which the result files of an inspection are."""
+    return f"/results/{key.gtin}/{quote(str(key.lot), safe='')}/{stage}"
+
+
 def same_host(link: DigitalLink, base_url: str) -> bool:
     """Return whether a scanned code has the host of this portal."""
     return urlsplit(link.base).netloc.lower() == urlsplit(base_url).netloc.lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -23,10 +24,15 @@ TOO_LARGE = "chromatrace.too_large"
 
 @dataclass(frozen=True, slots=True)
 class BodyLimit:
-    """Maximum of a body in bytes. If `authenticated`, only operators may send more than `DEFAULT_BYTES`."""
+    """Maximum of a body in bytes.
+
+    authenticated  only operators may send more than `DEFAULT_BYTES`
+    admit          checks the sender instead, and raises the error of the login
+    """
 
     maximum: int = DEFAULT_BYTES
     authenticated: bool = False
+    admit: Callable[[], object] = current_operator
 
 
 class BodyLimits:
@@ -38,9 +44,11 @@ class BodyLimits:
         app.extensions["body_limits"] = self
         app.before_request(_check)
 
-    def set(self, endpoint: str, maximum: int, *, authenticated: bool) -> None:
-        """Allow bodies of `maximum` bytes."""
-        self._limits[endpoint] = BodyLimit(maximum, authenticated)
+    def set(
+        self, endpoint: str, maximum: int, *, authenticated: bool, admit: Callable[[], object] = current_operator
+    ) -> None:
+        """Allow bodies of `maximum` bytes. See `BodyLimit`."""
+        self._limits[endpoint] = BodyLimit(maximum, authenticated, admit)
 
     def of(self, endpoint: str | None) -> BodyLimit:
         """Return the limit of an endpoint."""
@@ -67,6 +75,6 @@ def _check() -> ResponseReturnValue | None:
     if TOO_LARGE in request.environ or (request.content_length or 0) > limit.maximum:
         raise RequestEntityTooLarge
     if ADMISSION in request.environ:
-        current_operator()
+        limit.admit()
         return Response(status=204)
     return None

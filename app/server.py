@@ -66,6 +66,7 @@ class HttpServer:
             # `app.proxies` interprets X-Forwarded-For, which waitress removes by default.
             clear_untrusted_proxy_headers=False,
         )
+        self._stop_streams: Callable[[], None] = app.extensions["portal"].stop_streams
         self._map: dict[int, Any] = {}
         self._dispatcher = ThreadedTaskDispatcher()
         self._dispatcher.set_thread_count(adjustments.threads)
@@ -96,6 +97,7 @@ class HttpServer:
         """Serve while `proceed` returns True; it is called at least once a second. Then finish running requests."""
         while proceed():
             wasyncore.poll2(0.5, self._map)
+        self._stop_streams()
         wasyncore.dispatcher.close(self._server)  # another portal may listen now
         deadline = time.monotonic() + DRAIN_S
         while self._server.busy() and time.monotonic() < deadline:

@@ -31,6 +31,7 @@ class PortalSettings:
     manifest_path    deployment manifest of the chain at `rpc_url`
     base_url         public origin, without a path
     index_url        SQLAlchemy URL of the index; default `<data>/index.db`
+    twin_url         SQLAlchemy URL of the digital twin; default `<data>/twin.db`
     vault            encrypted documents of records; default `<data>/vault`
     reader_password  of the reader keys in `<keys>/readers`
     label_font       TrueType font of product names on label sheets
@@ -43,6 +44,7 @@ class PortalSettings:
     manifest_path: Path
     base_url: str = "http://127.0.0.1:8000"
     index_url: str | None = None
+    twin_url: str | None = None
     vault: str | None = None
     reader_password: str | None = field(default=None, repr=False)
     label_font: Path | None = None
@@ -104,6 +106,14 @@ class PortalSettings:
         "Tags to plot on the page of a lot, at most four; may be repeated.",
         default_text="the first three that vary",
         metavar="TAG",
+    )
+    plant_organisation: int | None = setting(
+        None,
+        "Number of the organisation that runs the plant of the spool. Its operators may open the workshop pages, which "
+        "show readings.",
+        minimum=1,
+        default_text="no workshop pages",
+        metavar="N",
     )
     capture_department: str | None = setting(
         None,
@@ -219,6 +229,11 @@ class PortalSettings:
     def index_database(self) -> str:
         """SQLAlchemy URL of the index."""
         return self.index_url or f"sqlite:///{self.data_folder / 'index.db'}"
+
+    @property
+    def twin_database(self) -> str:
+        """SQLAlchemy URL of the digital twin."""
+        return self.twin_url or f"sqlite:///{self.data_folder / 'twin.db'}"
 
     @property
     def portal_database(self) -> str:

@@ -37,6 +37,14 @@ def format_rfc3339(text: str) -> str:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC).strftime(_FORMAT)
 
 
+def duration(seconds: int) -> str:
+    """Format a duration in its largest unit: "12 s", "5 min", "3 h", "4 d"."""
+    for limit, divisor, unit in ((60, 1, "s"), (3600, 60, "min"), (48 * 3600, 3600, "h")):
+        if seconds < limit:
+            return f"{max(0, seconds) // divisor} {unit}"
+    return f"{seconds // 86400} d"
+
+
 def short_hash(text: str) -> str:
     """Abbreviate a hash or an address: "0x12ab34…c0de"."""
     return text if len(text) <= 14 else f"{text[:8]}…{text[-4:]}"
@@ -62,6 +70,7 @@ _FILTERS = (
     format_time,
     iso_time,
     format_rfc3339,
+    duration,
     short_hash,
     format_tag,
     format_unit,

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gunicorn.app.base import BaseApplication
@@ -17,6 +18,9 @@ from app import background
 from app.factory import create_app
 from app.server import DRAIN_S, HttpServer
 from app.settings import PortalSettings
+from chromatrace.plant.erp import ERP
+from chromatrace.services.orders.desk import OrderDesk, open_desk
+from chromatrace.services.orders.outgoing import Webhooks
 from chromatrace.services.records import plant_of
 from chromatrace.services.workspace import Workspace
 
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from chromatrace.ingest.spool import Spool
 
 _HUNG_S = 60
 """Seconds without a sign of life after which gunicorn replaces a worker."""
@@ -48,22 +51,25 @@ def prepare(workspace: Workspace, config: PortalSettings) -> Start:
     """Check the configuration, bring the index up to date, and return a function that starts a worker."""
     config.require_proxy()
     signer = workspace.signer if config.capture_department else None
-    kinds = plant_of(workspace.settings.plant).record_kinds
+    plant = plant_of(workspace.settings.plant)
 
-    def create(spool: Spool) -> Flask:
-        return create_app(config, spool, signer, kinds)
+    def create(own: Workspace) -> Flask:
+        return create_app(config, own.spool, signer, plant, partial(open_desk, own))
 
-    create(workspace.spool).extensions["portal"].close()
+    create(workspace).extensions["portal"].close()
     _ = workspace.index
 
     @contextmanager
     def start() -> Iterator[Flask]:
         with workspace.with_settings() as own:  # opens connections of its own
-            app = create(own.spool)
+            app = create(own)
             tasks: dict[str, background.Task] = {
                 "follower": lambda stop: _follow(own, stop),
                 "delivery": lambda stop: background.deliver(app, stop),
             }
+            orders: OrderDesk = app.extensions["portal"].orders
+            if plant.section(ERP).webhooks:
+                tasks["webhooks"] = Webhooks(orders).run
             with background.elected(config.data_folder / "portal.lock", tasks):
                 yield app
             app.extensions["portal"].close()

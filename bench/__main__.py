@@ -13,7 +13,7 @@ import sys
 import bench
 from bench import report
 
-SUPPORT = {"__main__", "epcis_index", "figure", "report", "route_baselines"}
+SUPPORT = {"__main__", "broker", "epcis_index", "figure", "report", "route_baselines"}
 
 
 def names() -> list[str]:

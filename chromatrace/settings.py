@@ -268,7 +268,10 @@ class Settings:
         None, "Deployment manifest.", default_text="deployments/<chain-id>.json in the data folder", metavar="FILE"
     )
     database_url: str | None = setting(
-        None, "SQL database of the index (SQLAlchemy URL).", default_text="SQLite in the data folder", metavar="URL"
+        None,
+        "SQL database of the index, the twin and orders (SQLAlchemy URL).",
+        default_text="SQLite in the data folder",
+        metavar="URL",
     )
     vault: str | None = setting(
         None,
@@ -326,6 +329,16 @@ class Settings:
     def index_url(self) -> str:
         """SQLAlchemy URL of the index."""
         return self.database_url or f"sqlite:///{self.data / 'index.db'}"
+
+    @property
+    def twin_url(self) -> str:
+        """SQLAlchemy URL of the twin's tables."""
+        return self.database_url or f"sqlite:///{self.data / 'twin.db'}"
+
+    @property
+    def operations_url(self) -> str:
+        """SQLAlchemy URL of orders and other data of the plant's operation, which the chain cannot restore."""
+        return self.database_url or f"sqlite:///{self.data / 'operations.db'}"
 
     @property
     def spool_path(self) -> Path:

@@ -147,6 +147,42 @@ _REPORT: Json = {
         "remaining": {"type": "integer", "description": "Rows that were not appended after an error"},
     },
 }
+_ORDER: Json = {
+    "type": "object",
+    "required": ["order", "material", "quantity", "start", "finish"],
+    "properties": {
+        "order": {"type": "string", "minLength": 1, "maxLength": 60},
+        "material": {"type": "string", "description": "Material number of the ERP, or a GTIN of the plant"},
+        "quantity": {"type": "integer", "minimum": 1},
+        "start": {"type": "string", "description": "ISO 8601 date or time"},
+        "finish": {"type": "string", "description": "ISO 8601 date or time, not before the start"},
+        "status": {"enum": ["planned", "released", "closed", "cancelled"]},
+        "lot": {"type": ["string", "null"], "description": "Planned lot of the product"},
+    },
+}
+_ORDERS: Json = {
+    "anyOf": [
+        {"type": "object", "required": ["orders"], "properties": {"orders": {"type": "array", "items": _ORDER}}},
+        {"type": "object", "required": ["OperationsSchedule"], "description": "Names of B2MML"},
+        {"type": "object", "required": ["ProductionSchedule"], "description": "Names of B2MML"},
+    ]
+}
+_IMPORTED: Json = {
+    "type": "object",
+    "required": ["created", "updated", "unchanged", "ignored_columns", "dry_run"],
+    "properties": {
+        "created": {"type": "array", "items": {"type": "string"}},
+        "updated": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["order", "version", "difference"],
+                "properties": {"difference": {"type": "object", "description": "Member to [before, after]"}},
+            },
+        },
+        "unchanged": {"type": "integer"},
+    },
+}
 _EVENTS: Json = {
     "type": "object",
     "required": ["@context", "type", "schemaVersion", "creationDate", "epcisBody"],
@@ -166,10 +202,17 @@ def document(base_url: str, title: str, kinds: Sequence[RecordKind]) -> Json:
             "description": "Errors are RFC 9457 problem documents. Authenticate with an account's name and password.",
         },
         "servers": [{"url": base_url}],
-        "paths": _public() | _records(record) | _epcis(),
+        "paths": _public() | _records(record) | _orders() | _epcis(),
         "components": {
             "schemas": {"Problem": _PROBLEM, "Error": _ERROR, **schemas},
-            "securitySchemes": {"account": {"type": "http", "scheme": "basic"}},
+            "securitySchemes": {
+                "account": {"type": "http", "scheme": "basic"},
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Token of `chromatrace order token create`, with the scope that the operation names",
+                },
+            },
         },
     }
 
@@ -355,6 +398,40 @@ def _records(record: Json) -> Json:
             )
         },
     }
+
+
+def _orders() -> Json:
+    order = _path(
+        "order", {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[A-Za-z0-9_.-]+$"}, "1000471"
+    )
+    page = _query("perPage", {"type": "integer", "minimum": 1, "maximum": 1000})
+    listed = {"type": "object", "required": ["orders"], "properties": {"orders": {"type": "array", "items": _ORDER}}}
+    operations = {
+        "/api/v1/orders": {
+            "get": _operation(
+                "List orders by number (scope orders:read)", _query("after", _TEXT), page, success={"200": listed}
+            ),
+            "post": _operation(
+                "Import orders: all of them or none (scope orders:write)",
+                _query("dryRun", {"type": "boolean"}),
+                body={"application/json": _ORDERS, "text/csv": {"type": "string"}},
+                success={"200": _IMPORTED},
+            ),
+        },
+        "/api/v1/orders/{order}/progress": {
+            "get": _operation("Get quantities, yields and steps of an order (scope orders:read)", order)
+        },
+        "/api/v1/orders/{order}/quality": {
+            "get": _operation("Get the inspections of an order's batches (scope orders:read)", order)
+        },
+        "/api/v1/orders/{order}/genealogy": {
+            "get": _operation("Get what an order's batches are made of (scope orders:read)", order)
+        },
+    }
+    for path in operations.values():
+        for operation in path.values():
+            operation["security"] = [{"token": []}]
+    return operations
 
 
 def _epcis() -> Json:

@@ -9,12 +9,11 @@ from flask import Response
 from app.context import current_portal, current_snapshot, require_visible
 from app.links import public_uri, raw_target
 from app.presenters.documents import DocumentCheck
+from app.presenters.inspection import STAGES
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
-from chromatrace.domain.rights import Scope, Stage
+from chromatrace.domain.rights import Scope
 from chromatrace.identity.qr import encode
-
-_STAGES = {"first": Stage.FIRST, "final": Stage.FINAL}
 
 
 def qr_image(gtin: str, rest: str) -> Response:
@@ -40,9 +39,9 @@ def document(gtin: str, rest: str) -> Response:
     snapshot, batches = current_snapshot(), current_portal().batches
     view = snapshot.batch_by_key(BatchKey(Gtin(gtin), Lot(lot)))
     inspection = None
-    if view is not None and name in _STAGES:
+    if view is not None and name in STAGES:
         in_force = (item for item in snapshot.inspections(view.batch_id) if not item.superseded)
-        inspection = next((item for item in in_force if item.stage is _STAGES[name]), None)
+        inspection = next((item for item in in_force if item.stage is STAGES[name]), None)
     if view is None or (name != "content" and inspection is None):
         raise NotFound("no such document is recorded on the chain", field="path", hint="use content, first or final")
     require_visible(view.producer, view.gtin, Scope.DOCUMENTS | (Scope.PRODUCT if name == "content" else Scope.QUALITY))

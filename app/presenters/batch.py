@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from app.links import results_path
 from app.presenters.consensus import RoundDecision, round_decision
 from app.presenters.documents import CheckedDocument, check_document, not_published
 from app.presenters.inspection import InspectionPresenter
@@ -268,8 +269,14 @@ class BatchLoader:
         document = self.evidence(batch, view)
         readings = document.value.readings if document.value and Scope.PROCESS in scopes else None
         window = present_window(readings, snapshot, self._readings, self._plot_tags, now) if readings else None
+        served = Scope.DOCUMENTS in scopes and not view.superseded
         return InspectionPresenter(
-            view, lookup(view.organisation), document, window, decision_of(view.recorded.tx_hash)
+            view,
+            lookup(view.organisation),
+            document,
+            window,
+            decision_of(view.recorded.tx_hash),
+            results_path(batch.key, view.stage.name.lower()) if served else None,
         )
 
 

@@ -11,8 +11,11 @@ from app.presenters.notation import format_formula, format_unit
 from app.presenters.organisations import OrganisationSummary
 from app.presenters.reading_window import ReadingWindowPresenter
 from chromatrace.documents.content import InspectionEvidence, LimitComparison, Measurement
+from chromatrace.documents.results import AttachedResult, ResultFile, StatedFigure
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.index.views import InspectionView
+from chromatrace.quality.result_rules import measurement_error
+from chromatrace.services.result_drawings import MAX_DRAWN_PIXELS, has_plot
 
 _COMPARISONS = {
     LimitComparison.AT_LEAST: "at least",
@@ -21,6 +24,8 @@ _COMPARISONS = {
     LimitComparison.BELOW: "less than",
 }
 
+STAGES = {"first": Stage.FIRST, "final": Stage.FINAL}
+"""Stages by their name in URLs."""
 STAGE_TITLES = {Stage.FIRST: "First inspection", Stage.FINAL: "Final inspection"}
 STAGE_PURPOSES = {
     Stage.FIRST: "Before assembly: is the material fit for use in a product?",
@@ -97,6 +102,74 @@ def _is_range(lower: Measurement, upper: Measurement) -> bool:
     return same and (lower.comparison, upper.comparison) == (LimitComparison.AT_LEAST, LimitComparison.AT_MOST)
 
 
+@dataclass(frozen=True, slots=True)
+class ResultPresenter:
+    """Files of instruments that were read together, and their key figures.
+
+    `plot` and the images of files are paths; None if there is nothing to draw or the reader may not see the files.
+    """
+
+    result: AttachedResult
+    path: str | None
+
+    @property
+    def plot(self) -> str | None:
+        """The path of the drawing of the curves."""
+        return f"{self.path}.svg" if self.path and has_plot(self.result) else None
+
+    @property
+    def files(self) -> tuple[tuple[ResultFile, str | None], ...]:
+        """Each file with the path of its download."""
+        paths = [self.path and f"{self.path}/{number}" for number in range(len(self.result.files))]
+        return tuple(zip(self.result.files, paths, strict=True))
+
+    @property
+    def images(self) -> tuple[tuple[str, str], ...]:
+        """The name and the path of each image that can be shown."""
+        return tuple(
+            (file.name, f"{path}.jpg")
+            for file, path in self.files
+            if path and file.kind == "image" and 0 < _pixels(file) <= MAX_DRAWN_PIXELS
+        )
+
+    @property
+    def figures(self) -> tuple[StatedFigure, ...]:
+        """The figures of several files first, then those of each file."""
+        return tuple(dict.fromkeys(self.result.all_figures()))
+
+    @property
+    def rows(self) -> tuple[tuple[str, str, str, str], ...]:
+        """Quantity, value, unit and condition of each figure as text."""
+        return tuple(
+            (
+                figure.quantity[:1].upper() + figure.quantity[1:],
+                format_number(figure.value),
+                format_unit(figure.unit),
+                figure.condition,
+            )
+            for figure in self.figures
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the members that the JSON API publishes."""
+        return {
+            "files": [
+                {"name": file.name, "sha256": file.sha256.hex(), "bytes": file.bytes, "kind": file.kind, "path": path}
+                for file, path in self.files
+            ],
+            "figures": [
+                {name: getattr(figure, name) for name in ("quantity", "value", "unit", "condition")}
+                for figure in self.figures
+            ],
+            "plot": self.plot,
+        }
+
+
+def _pixels(file: ResultFile) -> float:
+    sizes = {figure.quantity: figure.value for figure in file.figures if figure.unit == "pixels"}
+    return sizes.get("width", 0.0) * sizes.get("height", 0.0)
+
+
 def _as_dict(measurement: Measurement) -> dict[str, object]:
     return {
         "quantity": measurement.quantity,
@@ -113,7 +186,8 @@ def _as_dict(measurement: Measurement) -> dict[str, object]:
 class InspectionPresenter:
     """One inspection: the record on the chain, and the contents of its document if that matches.
 
-    `decision` is the consensus round that gave the verdict; None if a single inspector did.
+    `decision` is the consensus round that gave the verdict; None if a single inspector did. `results_path` is the path
+    of drawings and files; None if the reader may not see them.
     """
 
     view: InspectionView
@@ -121,6 +195,7 @@ class InspectionPresenter:
     document: CheckedDocument[InspectionEvidence]
     window: ReadingWindowPresenter | None
     decision: RoundDecision | None
+    results_path: str | None = None
 
     @property
     def title(self) -> str:
@@ -163,9 +238,24 @@ class InspectionPresenter:
         return self.document.value.overrule if self.document.value else None
 
     @property
+    def measurement_error(self) -> str | None:
+        """How the values contradict one another; None if they do not."""
+        return measurement_error(self.document.value) if self.document.value else None
+
+    @property
+    def results(self) -> tuple[ResultPresenter, ...]:
+        """The result files that the document names."""
+        evidence = self.document.value
+        return tuple(
+            ResultPresenter(result, self.results_path and f"{self.results_path}/{number}")
+            for number, result in enumerate(evidence.results if evidence else ())
+        )
+
+    @property
     def needs_attention(self) -> bool:
         """Whether the page shows the details unfolded: the inspection failed or something does not match."""
         consistent = self.document.matches and self.contradiction is None and self.overrule is None
+        consistent = consistent and self.measurement_error is None
         return not (self.passed and consistent) or (self.window is not None and self.window.mismatched)
 
     @property
@@ -202,6 +292,8 @@ class InspectionPresenter:
                 "calibrated_on": evidence.instrument.calibrated_on,
             },
             "measurements": [_as_dict(measurement) for measurement in evidence.measurements] if evidence else [],
+            "measurement_error": self.measurement_error,
+            "results": [result.as_dict() for result in self.results],
             "overrule": self.overrule,
             "decision": self.decision and self.decision.as_dict(),
             "readings": self.window.as_dict() if self.window else None,

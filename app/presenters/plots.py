@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.presenters.notation import format_unit
 from chromatrace.domain.reading import Reading
+from chromatrace.services.trends import Trend
 
 WIDTH, HEIGHT = 320, 72
 """The SVG view box; the page scales it."""
@@ -84,3 +85,25 @@ def _downsample(series: Sequence[Reading]) -> Sequence[Reading]:
         kept.extend(sorted(extremes, key=lambda reading: reading.source_time_ns))
     # Keep both ends, or the line would stop short of the window.
     return [series[0], *kept, series[-1]]
+
+
+def band_plot(trend: Trend) -> str:
+    """Return the SVG points of a closed band between the extremes of a trend; "" without a good number."""
+    drawn = [
+        (time_ns, low, high)
+        for time_ns, low, high in zip(trend.times_ns, trend.minimum, trend.maximum, strict=True)
+        if low is not None and high is not None
+    ]
+    if not drawn:
+        return ""
+    first_ns, last_ns = drawn[0][0], drawn[-1][0]
+    bottom, top = min(low for _, low, _ in drawn), max(high for _, _, high in drawn)
+
+    def point(time_ns: int, value: float) -> str:
+        across = (time_ns - first_ns) / max(1, last_ns - first_ns)
+        up = (value - bottom) / (top - bottom) if top > bottom else 0.5
+        return f"{across * WIDTH:.1f},{HEIGHT - _MARGIN - up * (HEIGHT - 2 * _MARGIN):.1f}"
+
+    upper = [point(time_ns, high) for time_ns, _, high in drawn]
+    lower = [point(time_ns, low) for time_ns, low, _ in reversed(drawn)]
+    return " ".join(upper + lower)

@@ -25,25 +25,26 @@ COMMANDS = {
         "chain": "Run a development chain; deploy and inspect the contracts.",
         "org": "Manage organisations, their operators and read access.",
         "key": "Create, import and fund keys of operators and readers.",
+        "index": "Synchronise the SQL index with the chain.",
         "settings": "Show every setting and where its value comes from.",
     },
     "Production line": {
-        "plant": "Serve a simulated or recorded plant over OPC UA and Modbus TCP.",
+        "plant": "Check plant files, and serve a simulated or recorded plant.",
         "ingest": "Store readings from machines and files in the spool.",
+        "gateway": "Run all sources of a plant file; show and replay dead letters.",
         "instrument": "Read result files of laboratory instruments.",
         "log": "Anchor the logs of readings on the chain and verify readings.",
+        "twin": "Mirror the plant: state, alarms, forecasts, proposals.",
     },
-    "Products": {
+    "Products and partners": {
         "batch": "Register, trace, release, recall and prove batches.",
         "route": "Design routes; sign and prove that a product followed one.",
         "inspection": "Record inspections by one inspector or by consensus.",
+        "order": "Import orders of an ERP or MES; export progress and quality.",
         "custody": "Offer, accept and reject batches.",
         "record": "Add, share and list the records of departments.",
         "qr": "Create and read QR codes and label sheets.",
-    },
-    "Partners and services": {
         "epcis": "Export and check EPCIS 2.0 documents.",
-        "index": "Synchronise the SQL index with the chain.",
     },
 }
 """Summary of each command by heading. The command NAME is the attribute NAME of `chromatrace.cli.NAME`."""
@@ -51,14 +52,12 @@ COMMANDS = {
 OPTIONS = [
     ("--data DIR", "Data folder. Default: .chromatrace."),
     ("--config FILE", "Settings file. Default: chromatrace.toml in the data folder."),
-    ("--version", "Show the version."),
-    ("-h, --help", "Show this help; also available for every command."),
 ]
 """The options that `--help` shows; every setting is also an option."""
 
 EXTENSIONS_GROUP = "chromatrace.commands"
 """Entry points of commands in other packages: name = module:command. They appear under `EXTENSIONS_HEADING`."""
-EXTENSIONS_HEADING = "Partners and services"
+EXTENSIONS_HEADING = "Products and partners"
 
 
 class RootGroup(click.Group):

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from chromatrace.chain import calls, reads
+from chromatrace.cli.batch_disposition import dispose, dispositions
 from chromatrace.cli.batch_trace import impact, trace
 from chromatrace.cli.options import (
     batch_argument,
@@ -43,6 +44,10 @@ def batch() -> None:
       chromatrace batch show 09521234543213 L2601A
       chromatrace batch trace 09521234543213 L2601A --svg trace.svg
     """
+
+
+batch.add_command(dispose)
+batch.add_command(dispositions)
 
 
 @batch.command()

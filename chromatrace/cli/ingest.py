@@ -8,10 +8,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 
+from chromatrace.cli.connections import confirm_unencrypted, mqtt_password, opcua_password
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import ChromaTraceError, InvalidInput, Unavailable
@@ -26,7 +26,6 @@ channel_option = click.option("--channel", required=True, help="Log channel of t
 _ONCE_GIVE_UP_S = 30.0
 _MAX_SHOWN = 20
 _TRUST_TIMEOUT_S = 10.0
-_MODBUS_PORT = 502
 
 
 @click.group()
@@ -49,6 +48,8 @@ def ingest() -> None:
     "--source", help="Source name, for one file. Default: its name; below a folder, its path from the folder."
 )
 @click.option("--preview", "only_preview", is_flag=True, help="Show how the file is interpreted; store nothing.")
+@click.option("--plant", "plant_file", help="Plant file with the layout. Default: the setting `plant`.")
+@click.option("--layout-name", help="Layout of the plant file. The options below change it.")
 @click.option("--columns", help='Tags of a table without a header, such as "XMEAS(1..41),T[Cel],-"; - skips a column.')
 @click.option("--start", help="Time of the first row, RFC 3339; or of the start if the time column has elapsed times.")
 @click.option("--step", help="Time between the rows of a table without times: 180s, 3min, 500ms.")
@@ -76,6 +77,8 @@ def file(
     channel: str,
     source: str | None,
     only_preview: bool,
+    plant_file: str | None,
+    layout_name: str | None,
     columns: str | None,
     as_json: bool,
     **options: Any,
@@ -89,8 +92,14 @@ def file(
     if a file has no readings. Cells without a value are normal.
     """
     from chromatrace.ingest.files import files_in, layout_for
+    from chromatrace.services.records import plant_of
 
-    layout = layout_for(columns=columns, **options)
+    if plant_file is not None and layout_name is None:
+        raise InvalidInput("missing; --plant requires it", field="layout_name")
+    saved = None
+    if layout_name is not None:
+        saved = plant_of(plant_file or workspace.settings.plant).layout(layout_name)
+    layout = layout_for(saved, columns=columns, **options)
     files = files_in(paths)
     if source is not None:
         if len(files) > 1:
@@ -252,17 +261,14 @@ def opcua(
     If the server is unreachable, the command retries at increasing intervals. After an interruption, it reads the gap
     from the server's history and marks these readings as replayed; no reading is stored twice.
     """
-    from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSecurity, OpcUaSettings
+    from chromatrace.ingest.opcua.background import BackgroundGateway
+    from chromatrace.ingest.opcua.settings import OpcUaSecurity, OpcUaSettings
     from chromatrace.ingest.opcua.trust import trusted_certificates
 
     if certificate is None and not unencrypted:
-        _confirm_unencrypted(url, user)
-    trusted = trusted_certificates(_trust_folder(workspace), server_certificates)
-    password = None
-    if user is not None:
-        password = workspace.settings.opcua_password or workspace.ask_password(
-            f"Password of {user}", "CHROMATRACE_OPCUA_PASSWORD"
-        )
+        confirm_unencrypted(url, user)
+    trusted = trusted_certificates(workspace.opcua_trust_folder, server_certificates)
+    password = opcua_password(workspace, user)
     settings = OpcUaSettings(
         url,
         channel,
@@ -340,7 +346,9 @@ def modbus(
     Example:
       chromatrace ingest modbus press.example:502 --channel line-1 --map press.toml
     """
-    from chromatrace.ingest.modbus import ModbusGateway, ModbusSettings, load_map
+    from chromatrace.ingest.modbus.gateway import ModbusGateway
+    from chromatrace.ingest.modbus.register_map import load_map
+    from chromatrace.ingest.modbus.settings import ModbusSettings, parse_address
 
     register_map = load_map(map_path)
     if check:
@@ -349,7 +357,7 @@ def modbus(
     if address is None or channel is None:
         name = "channel" if address else "address"
         raise InvalidInput("missing", field=name, hint="HOST:PORT and --channel are required without --check")
-    host, port = _host_and_port(address)
+    host, port = parse_address(address)
     settings = ModbusSettings(
         host,
         port,
@@ -367,18 +375,6 @@ def modbus(
     emit(as_json, statistics.as_dict())
     if statistics.bad_count:
         raise SystemExit(1)
-
-
-def _host_and_port(address: str) -> tuple[str, int]:
-    """Return the host and the port of HOST:PORT or [IPv6]:PORT. Raises `InvalidInput`."""
-    parts = urlsplit(f"//{address}")
-    try:
-        port = _MODBUS_PORT if parts.port is None else parts.port
-    except ValueError:
-        port = 0
-    if not parts.hostname or not port or parts.path or parts.username is not None:
-        raise InvalidInput(f"expected HOST:PORT, got {address!r}", field="address", hint="such as press.example:502")
-    return parts.hostname, port
 
 
 @ingest.command()
@@ -463,34 +459,15 @@ def mqtt(
         security=MqttSecurity(user, None, ca, certificate, private_key),
     )
     if not settings.encrypted and not unencrypted:
-        _confirm_unencrypted(url, user, "use mqtts://")
-    if user is not None:
-        password = workspace.settings.mqtt_password or workspace.ask_password(
-            f"Password of {user}", "CHROMATRACE_MQTT_PASSWORD"
-        )
-        settings = replace(settings, security=replace(settings.security, password=password))
+        confirm_unencrypted(url, user, "use mqtts://")
+    password = mqtt_password(workspace, user)
+    settings = replace(settings, security=replace(settings.security, password=password))
     gateway = MqttGateway(settings, workspace.spool)
     with progress(f"subscribed to {url}", hidden=as_json) as show:
         statistics = gateway.run(stop_event(), show)
     emit(as_json, statistics.as_dict())
     if statistics.rejected or statistics.gaps_unfilled:
         raise SystemExit(1)
-
-
-def _trust_folder(workspace: Workspace) -> Path:
-    return workspace.data / workspace.settings.keys_folder.name / "opcua-trust"
-
-
-def _confirm_unencrypted(url: str, user: str | None, hint: str = "use --certificate and --private-key") -> None:
-    """Ask for confirmation if a password or a remote connection is not encrypted. Raises `InvalidInput`."""
-    host = urlsplit(url).hostname or ""
-    if user is None and host in ("localhost", "127.0.0.1", "::1"):
-        return
-    sent = "the password and the values are" if user is not None else "the values are"
-    message = f"{sent} not encrypted, and the server is not authenticated"
-    if sys.stdin.isatty() and click.confirm(f"{message}. Connect?", err=True):
-        return
-    raise InvalidInput(message, field="certificate", hint=f"{hint}, or --unencrypted")
 
 
 @ingest.command()
@@ -504,8 +481,8 @@ def trust(workspace: Workspace, url: str, expected: str | None, as_json: bool) -
     Compare its SHA-256 with the one that the server's operator gives you. A server with another certificate at the same
     address is rejected before a password is sent.
     """
-    from chromatrace.ingest.opcua import OpcUaSettings
     from chromatrace.ingest.opcua.session import CONNECTION_ERRORS
+    from chromatrace.ingest.opcua.settings import OpcUaSettings
     from chromatrace.ingest.opcua.trust import add_to_trust_list, fingerprint, server_certificate
 
     OpcUaSettings(url, "any")  # checks the URL
@@ -524,4 +501,4 @@ def trust(workspace: Workspace, url: str, expected: str | None, as_json: bool) -
             field="fingerprint",
             hint="use --fingerprint",
         )
-    emit(as_json, {"url": url, "sha256": actual, "file": add_to_trust_list(_trust_folder(workspace), certificate)})
+    emit(as_json, {"url": url, "sha256": actual, "file": add_to_trust_list(workspace.opcua_trust_folder, certificate)})

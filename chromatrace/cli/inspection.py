@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chromatrace.chain import calls
+from chromatrace.cli.inspection_sample import sample
 from chromatrace.cli.interrupts import stopped_by_signal
 from chromatrace.cli.options import ADDRESS, parse_batch, parse_bytes32, read_json, submit_call
 from chromatrace.cli.output import dump, emit, format_time, json_option, print_note
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.identifiers import Gln, OrganisationId
+from chromatrace.domain.identifiers import Gln, Gtin, OrganisationId
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.quality.rules import UNIT, Rule, capability
@@ -25,7 +26,7 @@ from chromatrace.storage.files import deliver
 
 if TYPE_CHECKING:
     from chromatrace.inspector.adapters import Adapter, Finding, Question
-    from chromatrace.plant.records import CheckSheet
+    from chromatrace.plant.records import CheckSheet, Plant
 
 confirmations_option = click.option(
     "--confirmations",
@@ -71,6 +72,14 @@ def inspection() -> None:
     help="Output of `inspection window --json`, to be used as `readings`.",
 )
 @click.option(
+    "--results",
+    "reports",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Output of `instrument read --json`: attach its result files and measure the check sheet with them; may be "
+    "repeated.",
+)
+@click.option(
     "--hours",
     default=24.0,
     type=FiniteRange(0.01, 87_660),
@@ -94,6 +103,7 @@ def sign(
     overrule: str | None,
     plant: str | None,
     window: Path | None,
+    reports: tuple[Path, ...],
     hours: float,
     output: Path | None,
     as_json: bool,
@@ -110,11 +120,13 @@ def sign(
      "readings": null}
 
     Before signing, the evidence is checked against the chain (serials of the sample, window of readings) and, if the
-    plant has one for the product and stage, against the check sheet. docs/inspections.md lists the checks.
+    plant has one for the product and stage, against the check sheet and the instruments of the plant.
+    docs/inspections.md lists the checks.
 
     The signer must be an inspector. A later result of the same stage replaces an earlier one, which stays readable.
     """
     from chromatrace.services import inspections
+    from chromatrace.services.records import plant_of
 
     content = read_json(evidence, "file")
     if overrule is not None:
@@ -123,17 +135,30 @@ def sign(
         content = content | {"overrule": overrule} if isinstance(content, dict) else content
     if window is not None:
         content = content | {"readings": read_json(window, "window")} if isinstance(content, dict) else content
+    configuration = plant_of(plant or workspace.settings.plant)
+    if reports and isinstance(content, dict):
+        content = _with_results(workspace, configuration, content, reports)
     document = InspectionEvidence.from_bytes(strict_json.canonical(content))
-    sheet = _check_sheet(plant or workspace.settings.plant, document)
+    sheet = _check_sheet(configuration, document)
     if verdict is None:
         verdict = "pass" if document.passed else "fail"
     decision = Verdict[verdict.upper()]
     signed, signature = inspections.sign(
-        workspace, document, decision, sample_size, defects, sheet=sheet, valid_s=int(hours * 3600)
+        workspace,
+        document,
+        decision,
+        sample_size,
+        defects,
+        sheet=sheet,
+        instruments=configuration.instruments if sheet else (),
+        valid_s=int(hours * 3600),
     )
-    checked = {"check_sheet": sheet.id} if sheet else {}
+    checked: dict[str, Any] = {"check_sheet": sheet.id} if sheet else {}
     if document.overrule is not None:
         checked["overrule"] = document.overrule
+    if document.results:
+        files = [file for result in document.results for file in result.files]
+        checked["files"] = {file.name: f"0x{file.sha256.hex()}" for file in files}
     if output is not None:
         deliver(output, [dump(inspections.signed_document(signed, signature, document.overrule)).encode(), b"\n"])
         emit(as_json, {"signed": output, "inspector": signed.inspector} | checked)
@@ -142,19 +167,33 @@ def sign(
     emit(as_json, {"verdict": decision, "evidence": signed.evidence, "tx": receipt.tx} | checked)
 
 
-def _check_sheet(plant: str, evidence: InspectionEvidence) -> CheckSheet | None:
-    """Return the check sheet of the evidence's product and stage. Without one, print a note and return None."""
-    from chromatrace.services.records import plant_of
+def _with_results(
+    workspace: Workspace, plant: Plant, content: dict[str, Any], reports: tuple[Path, ...]
+) -> dict[str, Any]:
+    """Return an evidence document with the result files of reports."""
+    from chromatrace.services.result_files import attach, with_results
 
+    with strict_json.below("/gtin", whole=True):
+        gtin = Gtin(strict_json.text(content.get("gtin"), ""))
+    sheet = plant.check_sheet_of(gtin, str(content.get("stage")))
+    results = [attach(workspace.documents, read_json(report, "results")) for report in reports]
+    return with_results(content, results, sheet)
+
+
+def _check_sheet(plant: Plant, evidence: InspectionEvidence) -> CheckSheet | None:
+    """Return the check sheet of the evidence's product and stage. Without one, print a note and return None."""
     stage = evidence.stage.name.lower()
-    sheet = plant_of(plant).check_sheet_of(evidence.gtin, stage)
+    sheet = plant.check_sheet_of(evidence.gtin, stage)
     if sheet is None:
         print_note(
-            f"plant {plant!r} has no check sheet for the {stage} inspection of {evidence.gtin}: quantities and limits "
-            "are not checked; select the plant with --plant",
+            f"plant {plant.name!r} has no check sheet for the {stage} inspection of {evidence.gtin}: quantities and "
+            "limits are not checked; select the plant with --plant",
             mark="note:",
         )
     return sheet
+
+
+inspection.add_command(sample)
 
 
 @inspection.command()

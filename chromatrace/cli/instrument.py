@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from chromatrace.instruments import Figure, Result
-    from chromatrace.services.instruments import Measurement
+    from chromatrace.instruments.measurement import MeasuredFiles
 
 
 @click.group()
@@ -52,6 +52,12 @@ def instrument() -> None:
     help="Meaning of the ordinate of spectra; replaces what the file states.",
 )
 @click.option("--area", type=FiniteRange(0, min_open=True), metavar="CM2", help="Area of the sample in cm².")
+@click.option(
+    "--efficiency",
+    type=FiniteRange(0, min_open=True),
+    metavar="CM2_C",
+    help="Coloration efficiency that the instrument reports: compare it with the optical density change per charge.",
+)
 @click.option("--cycles", type=WholeRange(1), help="Number of cycles of the retention. Default: the last cycle.")
 @click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark of tables. Default: found from the file.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the curves as .svg or .png.")
@@ -62,6 +68,7 @@ def read(
     wavelength: float,
     ordinate: str | None,
     area: float | None,
+    efficiency: float | None,
     cycles: int | None,
     decimal: str | None,
     plot: Path | None,
@@ -73,8 +80,8 @@ def read(
     (.xrdml, .xy), XPS regions (VAMAS) and SEM images (TIFF, PNG).
     """
     from chromatrace.instruments import ReadOptions
+    from chromatrace.instruments.measurement import read_measurement
     from chromatrace.instruments.series import SeriesOptions
-    from chromatrace.services.instruments import read_measurement
 
     if not files and pair is None:
         raise InvalidInput("no file is given", field="files", hint="give FILE or --pair BLEACHED COLOURED")
@@ -82,10 +89,16 @@ def read(
     measurement = read_measurement(files, pair, options)
     if plot is not None:
         _plot(measurement, plot)
-    emit(as_json, measurement.as_dict(), lambda: _print(measurement))
+    if efficiency is not None and measurement.consistency(efficiency) is None:
+        raise InvalidInput(
+            "the files do not give both an optical density change and a charge density to compare with",
+            field="efficiency",
+            hint="give --pair BLEACHED COLOURED and a charge series",
+        )
+    emit(as_json, measurement.as_dict(efficiency), lambda: _print(measurement, efficiency))
 
 
-def _plot(measurement: Measurement, path: Path) -> None:
+def _plot(measurement: MeasuredFiles, path: Path) -> None:
     from dataclasses import replace
 
     from chromatrace.services.drawing.plot import plot_png, plot_svg
@@ -106,12 +119,16 @@ def _plot(measurement: Measurement, path: Path) -> None:
         raise InvalidInput(f"{path.name!r} does not end with .svg or .png", field="plot")
 
 
-def _print(measurement: Measurement) -> None:
+def _print(measurement: MeasuredFiles, efficiency: float | None) -> None:
     for result in [*measurement.results, *(measurement.pair or ())]:
         _print_result(result)
-    if measurement.pair is not None:
+    if measurement.combined:
         print_line("bleached and coloured")
         _print_figures(measurement.combined)
+    if check := measurement.consistency(efficiency):
+        result = "consistent" if check.consistent else f"MEASUREMENT ERROR, deviation {check.deviation:.0%}"
+        print_line(f"optical consistency: {result}")
+        print_line(f"  {check.text}")
 
 
 def _print_result(result: Result) -> None:

@@ -1,9 +1,10 @@
 """Ctrl-C and SIGTERM.
 
 A command that ends by itself is interrupted: it prints one word on standard error and exits with status 130 (128 +
-SIGINT). A long-running command (`chain start`, `demo`, `portal serve`, `plant`, `ingest opcua`, `ingest mqtt`,
-`ingest modbus`, `log anchor --watch`, `index sync --watch`, `inspection run`) shuts down and exits with status 0, or 1
-if it has an error to report. SIGTERM, which supervisors send, has the same effect on long-running commands.
+SIGINT). A long-running command (`chain start`, `demo`, `portal serve`, `plant`, `gateway run`, `ingest opcua`,
+`ingest mqtt`, `ingest modbus`, `log anchor --watch`, `index sync --watch`, `inspection run`, `twin run`) shuts down and
+exits with status 0, or 1 if it has an error to report. SIGTERM, which supervisors send, has the same effect on
+long-running commands.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from chromatrace.cli.output import emit, json_option, print_line
+from chromatrace.cli.plant_file import check, init
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.numbers import parse_decimal
 from chromatrace.number_types import FiniteRange, WholeRange
@@ -29,12 +30,16 @@ from chromatrace.storage.files import deliver
 
 @click.group()
 def plant() -> None:
-    """Serve a simulated or recorded plant over OPC UA and Modbus TCP.
+    """Check plant files, and serve a simulated or recorded plant.
 
     \b
     Example: one run of the simulated sputtering line, 60 times faster than real time, with a leak
       chromatrace plant serve --runs 1 --time-factor 60 --fault leak@201:900+300
     """
+
+
+plant.add_command(check)
+plant.add_command(init)
 
 
 @plant.command("list")
@@ -90,6 +95,11 @@ def list_(as_json: bool) -> None:
     "--modbus", "modbus_port", type=WholeRange(0, 65_535), help="Serve Modbus TCP as well, on this loopback port."
 )
 @click.option("--modbus-map", type=click.Path(path_type=Path), help="Write the register map to this file.")
+@click.option(
+    "--sparkplug", "sparkplug_url", metavar="URL", help="Publish to this MQTT broker as a Sparkplug edge node as well."
+)
+@click.option("--sparkplug-group", default="plant", show_default=True, help="Sparkplug group of the edge node.")
+@click.option("--primary-host", metavar="ID", help="Publish only while this Sparkplug host is online.")
 @click.option("--users", type=click.Path(path_type=Path), help="JSON file that maps user names to argon2id hashes.")
 def serve(
     plant_name: str,
@@ -110,12 +120,17 @@ def serve(
     users: Path | None,
     modbus_port: int | None,
     modbus_map: Path | None,
+    sparkplug_url: str | None,
+    sparkplug_group: str,
+    primary_host: str | None,
 ) -> None:
     """Serve a simulated plant or a recorded table over OPC UA, until Ctrl-C.
 
     When clients can connect, the command prints one line: a JSON object with the endpoint. With --modbus, the same
-    values are input registers of unit 1, as float64; port 0 selects any free port.
+    values are input registers of unit 1, as float64; port 0 selects any free port. With --sparkplug, the plant is an
+    edge node with a device for each station. It keeps the values while the broker, or the primary host, is offline.
     """
+    from chromatrace.plant.edge_node import EdgeNode
     from chromatrace.plant.modbus import PlantRegisters
     from chromatrace.plant.recording import Recording, expand_columns
     from chromatrace.plant.security import Security
@@ -142,6 +157,11 @@ def serve(
     registers = PlantRegisters(source)
     if modbus_map is not None:
         deliver(modbus_map, [registers.register_map().encode()])
+    node = None
+    if sparkplug_url is not None:
+        node = EdgeNode(source, sparkplug_url, group=sparkplug_group, primary_host=primary_host, history=history)
+    elif primary_host is not None:
+        raise InvalidInput("a primary host requires --sparkplug", field="primary_host")
     security = Security(certificates, users)
     serving = partial(
         serve_source,
@@ -152,6 +172,7 @@ def serve(
         history=history,
         security=security,
         modbus=None if modbus_port is None else (registers, modbus_port),
+        sparkplug=node,
         ready=_announce(source),
     )
     asyncio.run(_serve_until_signal(serving))

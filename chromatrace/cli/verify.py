@@ -32,6 +32,13 @@ NOT_PROVEN = 3
     help="Deployment manifest that you trust, for the addresses of the contracts.",
 )
 @click.option(
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Result file of an instrument: check its digest and compute its figures again; may be repeated.",
+)
+@click.option(
     "--strict", is_flag=True, help="Exit with status 1 also if a check is missing or a proven fact is a warning."
 )
 @json_option
@@ -40,6 +47,7 @@ def verify(
     block_hashes: tuple[str, ...],
     rpc: str | None,
     manifest_path: Path | None,
+    files: tuple[Path, ...],
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -72,7 +80,7 @@ def verify(
         manifest = Manifest.load(manifest_path)
         chain_id = manifest.chain_id
         contracts = {name: bytes.fromhex(entry.address[2:]) for name, entry in manifest.contracts.items()}
-    result = check(bundle, trusted, contracts, chain_id, node)
+    result = check(bundle, trusted, contracts, chain_id, node, {str(file): file.read_bytes() for file in files})
     lines = conclusion(result)
     counts = {status.value.replace(" ", "_"): count for status, count in result.counts.items()}
     facts = result.as_json() | {"failed": len(result.failures), "counts": counts, "conclusion": lines}

@@ -7,10 +7,12 @@ from datetime import datetime
 
 from chromatrace.demo.line import Run
 from chromatrace.documents.content import InspectionEvidence, Instrument
+from chromatrace.documents.results import StatedFigure
 from chromatrace.domain.identifiers import BatchKey, Serial
 from chromatrace.domain.rights import Stage
 from chromatrace.domain.serials import SerialRange
 from chromatrace.plant import example_plant
+from chromatrace.plant.devices.electrochromic import AUXILIARY
 from chromatrace.plant.inspection import inspect
 
 INSTRUMENTS = {
@@ -46,5 +48,10 @@ def examine(stage: Stage, key: BatchKey, run: Run, serials: SerialRange, seed: i
         sample=tuple(Serial(unit.serial) for unit in result.units),
         measurements=result.measurements,
         readings=run.window,
+        auxiliary=tuple(
+            StatedFigure(quantity, float(f"{result.decisive.values[quantity]:.5g}"), unit, "")
+            for quantity, unit in AUXILIARY.items()
+            if quantity in result.decisive.values
+        ),
     )
     return SampleInspection(evidence, result.defects)

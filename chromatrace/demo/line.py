@@ -13,7 +13,8 @@ from chromatrace.documents.content import ReadingWindow
 from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.reading import Reading
-from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSettings
+from chromatrace.ingest.opcua.background import BackgroundGateway
+from chromatrace.ingest.opcua.settings import OpcUaSettings
 from chromatrace.plant.process import PlantProcess
 from chromatrace.services.workspace import Workspace
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from chromatrace.documents.evidence import Instrument, LimitComparison, Measurement, ReadingWindow
+from chromatrace.documents.results import AttachedResult, StatedFigure
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import BatchKey, Gtin, Lot, Serial
 from chromatrace.domain.names import MAX_NAME, check_name
@@ -40,7 +41,10 @@ __all__ = [
 
 BATCH_SCHEMA = "chromatrace.batch/1"
 INSPECTION_SCHEMA = "chromatrace.inspection/1"
+MAX_ATTACHED = 200
+"""Results and auxiliary values of an inspection."""
 
+T = TypeVar("T")
 _STAGES = {"first": Stage.FIRST, "final": Stage.FINAL}
 _STAGE_NAMES = {stage: name for name, stage in _STAGES.items()}
 
@@ -164,6 +168,8 @@ class InspectionEvidence:
     measurements  at least one
     readings      window of readings during production, if known
     overrule      reason of a person who gives another verdict than the values; None if the verdict follows from them
+    results       result files of the instruments
+    auxiliary     values that are measured with the quantities of the check sheet, such as the charge density
     """
 
     gtin: Gtin
@@ -175,6 +181,8 @@ class InspectionEvidence:
     measurements: tuple[Measurement, ...]
     readings: ReadingWindow | None = None
     overrule: str | None = None
+    results: tuple[AttachedResult, ...] = ()
+    auxiliary: tuple[StatedFigure, ...] = ()
 
     def __post_init__(self) -> None:
         strict_json.time(self.inspected_at, "/inspected_at")
@@ -189,6 +197,9 @@ class InspectionEvidence:
             strict_json.text(self.overrule, "/overrule", maximum=500)
             if not self.overrule.strip():
                 raise InvalidInput("the reason is empty", field="/overrule")
+        for name in ("results", "auxiliary"):
+            if len(getattr(self, name)) > MAX_ATTACHED:
+                raise InvalidInput(f"{len(getattr(self, name))} items; at most {MAX_ATTACHED}", field=f"/{name}")
 
     @property
     def key(self) -> BatchKey:
@@ -207,7 +218,7 @@ class InspectionEvidence:
 
     def to_bytes(self) -> bytes:
         """Return the canonical JSON."""
-        document = {
+        document: dict[str, Any] = {
             "schema": INSPECTION_SCHEMA,
             "gtin": self.gtin.value,
             "lot": self.lot.value,
@@ -220,15 +231,22 @@ class InspectionEvidence:
         }
         if self.overrule is not None:
             document["overrule"] = self.overrule
+        for name in ("results", "auxiliary"):
+            if values := getattr(self, name):
+                document[name] = strict_json.to_builtins(values)
         return strict_json.canonical(document)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Parse canonical JSON. Raises `InvalidInput` with a JSON pointer."""
         names = ("gtin", "lot", "stage", "inspected_at", "instrument", "sample", "measurements", "readings")
-        value = members(strict_json.parse_object(data, INSPECTION_SCHEMA), "", names, optional=("overrule",))
+        optional = ("overrule", "results", "auxiliary")
+        value = members(strict_json.parse_object(data, INSPECTION_SCHEMA), "", names, optional=optional)
         if value.get("overrule", "") is None:
             raise InvalidInput("must not be null; omit the member instead", field="/overrule")
+        for name in ("results", "auxiliary"):
+            if value.get(name, [None]) in (None, []):
+                raise InvalidInput("must not be null or empty; omit the member instead", field=f"/{name}")
         gtin, lot = _key(value)
         stage = _STAGES.get(value["stage"]) if isinstance(value["stage"], str) else None
         if stage is None:
@@ -254,9 +272,16 @@ class InspectionEvidence:
             tuple(measurements),
             readings,
             value.get("overrule"),
+            _objects(value, "results", AttachedResult),
+            _objects(value, "auxiliary", StatedFigure),
         )
         strict_json.require_canonical(evidence.to_bytes(), data)
         return evidence
+
+
+def _objects(value: dict[str, Any], name: str, type_: type[T]) -> tuple[T, ...]:
+    items = array(value.get(name, []), f"/{name}")
+    return tuple(strict_json.convert(item, type_, f"/{name}/{index}") for index, item in enumerate(items))
 
 
 def _key(value: dict[str, Any]) -> tuple[Gtin, Lot]:

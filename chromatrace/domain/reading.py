@@ -16,7 +16,7 @@ UNCERTAIN, BAD = 0x4000_0000, 0x8000_0000
 ReadingValue = float | int | str | None
 """A number, a state or text, or None if a bad reading has no value."""
 
-_MAX_TIME_NS = 2**63 - 1
+MAX_TIME_NS = 2**63 - 1
 _MAX_TEXT = 120
 MAX_VALUE_TEXT = 500
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
@@ -57,9 +57,9 @@ class Reading:
             and len(self.unit) <= _MAX_TEXT
             and (self.source + self.tag + self.unit).isascii()
             and type(self.source_time_ns) is type(self.received_ns) is type(self.sequence) is int
-            and 0 < self.source_time_ns <= _MAX_TIME_NS
-            and 0 < self.received_ns <= _MAX_TIME_NS
-            and 0 <= self.sequence <= _MAX_TIME_NS
+            and 0 < self.source_time_ns <= MAX_TIME_NS
+            and 0 < self.received_ns <= MAX_TIME_NS
+            and 0 <= self.sequence <= MAX_TIME_NS
             and type(self.value) is float
             and math.isfinite(self.value)
             and type(self.quality) is int
@@ -88,7 +88,7 @@ class Reading:
                 raise InvalidInput(f"lone surrogate in {text!r}", field=name)
         for name in ("source_time_ns", "received_ns"):
             time_ns = getattr(self, name)
-            if type(time_ns) is not int or not 0 < time_ns <= _MAX_TIME_NS:
+            if type(time_ns) is not int or not 0 < time_ns <= MAX_TIME_NS:
                 raise InvalidInput(
                     f"expected a time in Unix nanoseconds, got {time_ns!r}",
                     field=name,

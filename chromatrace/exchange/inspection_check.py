@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 
 from chromatrace.crypto.eip712 import Inspection, recover_inspector
@@ -13,12 +15,16 @@ from chromatrace.exchange.events import ProvenEvent
 from chromatrace.exchange.findings import VerificationFinding, fails, holds, unchecked, warning
 from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.reading_check import check_window
+from chromatrace.exchange.result_check import check_results
 from chromatrace.exchange.slot import enum_member
 from chromatrace.storage.strict_json import canonical
 
 
-def check_inspections(proven: ProvenHistory) -> VerificationFinding:
-    """Return a finding with one part for each recorded inspection of the batch."""
+def check_inspections(proven: ProvenHistory, files: Mapping[bytes, bytes]) -> VerificationFinding:
+    """Return a finding with one part for each recorded inspection of the batch.
+
+    files  content by SHA-256 of the result files that the reader has
+    """
     recorded = proven.inspections()
     applied = [event for event in proven.of_batch() if event.name == "VerdictApplied"]
     if not applied and not recorded:
@@ -30,7 +36,7 @@ def check_inspections(proven: ProvenHistory) -> VerificationFinding:
     }
     for event in recorded:
         try:
-            finding.parts.append(_inspection(proven, event, applied, newest.get(event.args["stage"], 0)))
+            finding.parts.append(_inspection(proven, event, applied, newest.get(event.args["stage"], 0), files))
         except ChromaTraceError as error:
             finding.parts.append(fails(str(error)))
     for event in applied:
@@ -47,7 +53,11 @@ def _same_verdict(event: ProvenEvent, other: ProvenEvent) -> bool:
 
 
 def _inspection(
-    proven: ProvenHistory, event: ProvenEvent, applied: list[ProvenEvent], newest: int
+    proven: ProvenHistory,
+    event: ProvenEvent,
+    applied: list[ProvenEvent],
+    newest: int,
+    files: Mapping[bytes, bytes],
 ) -> VerificationFinding:
     args = event.args
     stage, verdict = enum_member(Stage, args["stage"]), enum_member(Verdict, args["verdict"])
@@ -62,7 +72,7 @@ def _inspection(
         finding.parts.append(warning(f"{verdict_text} is SUPERSEDED by revision {newest} and not in force"))
     elif verdict is Verdict.FAIL:
         finding.parts.append(warning(f"the {stage.name.lower()} inspection FAILED"))
-    for check in (_signature, _appointment, _evidence):
+    for check in (_signature, _appointment, partial(_evidence, files=files)):
         try:
             finding.parts.append(check(proven, event))
         except ChromaTraceError as error:
@@ -125,7 +135,7 @@ def _may_inspect(event: ProvenEvent) -> bool:
     return event.name == "OperatorAppointed" and bool(event.args["roles"] & Role.INSPECTOR)
 
 
-def _evidence(proven: ProvenHistory, event: ProvenEvent) -> VerificationFinding:
+def _evidence(proven: ProvenHistory, event: ProvenEvent, files: Mapping[bytes, bytes]) -> VerificationFinding:
     args = event.args
     document = proven.document(args["evidence"])
     if document is None:
@@ -141,6 +151,7 @@ def _evidence(proven: ProvenHistory, event: ProvenEvent) -> VerificationFinding:
     for measured in evidence.measurements:
         text = f"{measured.quantity} {measured.value:g} {measured.unit} ({measured.comparison} {measured.limit:g})"
         finding.parts.append(holds(f"{text}: passed") if measured.passed else warning(f"{text}: FAILED"))
+    finding.parts += check_results(evidence, files)
     if evidence.overrule is not None:
         finding.parts.append(warning(f"a person overruled the verdict of the measurements: {evidence.overrule}"))
     elif args["verdict"] == Verdict.PASS and not evidence.passed:

@@ -7,6 +7,7 @@ Each step follows from the one before:
     all events of the batch, replayed -> the same slot: no event was withheld                   (slot)
     event BatchRegistered    -> SHA-256 of the batch's document, root of its serials -> the unit
     event InspectionRecorded -> SHA-256 of the evidence, the inspector's signature     (inspection_check)
+    evidence                 -> SHA-256 and figures of the result files that the reader has  (result_check)
     event LogAnchored        -> Merkle root -> the readings that the evidence names    (reading_check)
     event RouteProven        -> the stations' keys, one signature: in the designed order  (route_check)
 
@@ -30,6 +31,7 @@ from chromatrace.exchange.findings import FindingStatus, VerificationFinding, fa
 from chromatrace.exchange.inspection_check import check_inspections
 from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.reading_check import check_readings
+from chromatrace.exchange.result_check import check_given
 from chromatrace.exchange.route_check import check_route
 from chromatrace.exchange.slot import replay, storage_slot, unpack
 from chromatrace.exchange.units import serial_root, verify_unit
@@ -41,6 +43,7 @@ def verify(
     contracts: dict[str, bytes] | None = None,
     chain_id: int | None = None,
     node: NodeView | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> VerificationFinding:
     """Return all findings about `bundle` as a tree.
 
@@ -51,8 +54,9 @@ def verify(
     contracts  addresses of the deployment that the reader trusts, by contract name
     chain_id   expected chain
     node       what a node that the reader trusts returned, if one was asked
+    files      content of the result files that the reader has, by name
     """
-    return _Verification(bundle, trusted, contracts, chain_id, node).run()
+    return _Verification(bundle, trusted, contracts, chain_id, node, files or {}).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class _Verification:
         contracts: dict[str, bytes] | None,
         chain_id: int | None,
         node: NodeView | None,
+        files: Mapping[str, bytes],
     ) -> None:
         self.bundle = bundle
         self.proven = ProvenHistory(bundle)
@@ -79,13 +84,14 @@ class _Verification:
         self.trusted_contracts = contracts
         self.expected_chain = chain_id
         self.node = node
+        self.files = {digest(content): (name, content) for name, content in files.items()}
 
     def run(self) -> VerificationFinding:
         subject = f"{self.bundle.key}" + (f"(21){self.bundle.serial}" if self.bundle.serial else "")
         result = holds(f"proof bundle of {subject} on chain {self.bundle.chain_id}")
         foundations = (self._deployment, self._blocks, self._receipts, self._state)
         claims = (
-            self._registration, self._unit, lambda: check_inspections(self.proven),
+            self._registration, self._unit, self._inspections,
             lambda: check_readings(self.proven), lambda: check_route(self.proven), self._life, self._unused_parts,
         )  # fmt: skip
         for section in (*foundations, *claims):
@@ -241,6 +247,13 @@ class _Verification:
         args = self.proven.registered().args
         verify_unit(args["serialRoot"], proof, units=args["quantity"], serial=serial)
         return holds(f"unit {serial} is number {proof.index + 1} of the batch's {proof.size} serials")
+
+    def _inspections(self) -> VerificationFinding:
+        contents = {sha256: content for sha256, (_, content) in self.files.items()}
+        finding = check_inspections(self.proven, contents)
+        if self.files:
+            finding.parts.append(check_given(self.proven, self.files))
+        return finding
 
     def _life(self) -> VerificationFinding:
         events = self.proven.of_batch()

@@ -12,16 +12,12 @@ ChromaTraceError
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
 from chromatrace.domain.errors import Conflict, IntegrityError, Unavailable
-
-_NO_TABLE = re.compile(r"no such table|relation .* does not exist")
+from chromatrace.storage.sql import SqlErrors
 
 
 class IndexUnavailableError(Unavailable):
@@ -40,23 +36,14 @@ class InconsistentEventsError(IntegrityError):
     """An event refers to an entity that no earlier event created: events are missing, or the node is wrong."""
 
 
-@contextmanager
-def database_errors(engine: Engine) -> Iterator[None]:
-    """Translate driver errors to `IndexUnavailableError`; SQL errors pass unchanged."""
-    try:
-        yield
-    except (DatabaseError, InterfaceError) as error:
-        url = engine.url.render_as_string(hide_password=True)
-        reason = str(error.orig).strip().splitlines()[0]
-        if _NO_TABLE.search(reason):
-            raise IndexUnavailableError(
-                f"{url} contains no index", field="database_url", hint="run `chromatrace index sync` once"
-            ) from error
-        if type(error) is DatabaseError:
-            # SQLite reports a damaged file, or a file that is not a database, by this class itself.
-            hint = "move the file away; the index is rebuilt from the chain"
-        elif isinstance(error, OperationalError | InterfaceError):
-            hint = "check that the database is running and reachable, its disk has space, and no other process locks it"
-        else:
-            raise
-        raise IndexUnavailableError(f"{url}: {reason}", field="database_url", hint=hint) from error
+_ERRORS = SqlErrors(
+    IndexUnavailableError,
+    "index",
+    "run `chromatrace index sync` once",
+    "move the file away; the index is rebuilt from the chain",
+)
+
+
+def database_errors(engine: Engine) -> AbstractContextManager[None]:
+    """Translate driver errors of a block to `IndexUnavailableError`; SQL errors pass unchanged."""
+    return _ERRORS.raised(engine)

@@ -26,6 +26,7 @@ from chromatrace.index.models import (
 )
 from chromatrace.index.projections import EventRecord, Projector
 from chromatrace.index.queries.base import chunks
+from chromatrace.storage.sql import WRITES
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class IndexWriter:
     """The tables, for the holder of the writer lock."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine.execution_options(index_writer=True)
+        self._engine = engine.execution_options(**{WRITES: True})
 
     def deployment(self) -> IndexedDeployment | None:
         """Return the deployment of the database, or None if the database is empty."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from chromatrace.ingest.errors import LayoutError
@@ -174,7 +174,13 @@ def parse_columns(text: str) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def layout_for(*, columns: str | None = None, **options: Any) -> Layout:
-    """Return the layout with these options; `columns` as in `parse_columns`. Raises `LayoutError`."""
-    parsed = parse_columns(columns) if columns is not None else None
-    return Layout(columns=parsed, **{name: value for name, value in options.items() if value is not None})
+def layout_for(saved: Layout | None = None, *, columns: str | None = None, **options: Any) -> Layout:
+    """Return the layout with these options, which change the `saved` one. Raises `LayoutError`.
+
+    columns  as in `parse_columns`
+    An option that is None, False or () does not change the saved layout.
+    """
+    given = {name: value for name, value in options.items() if not (value is None or value is False or value == ())}
+    if columns is not None:
+        given["columns"] = parse_columns(columns)
+    return replace(saved or Layout(), **given)

@@ -9,6 +9,8 @@ from typing import Any
 from chromatrace.domain.reading import Reading, ReadingValue, normalised
 
 LISTED_CONFLICTS = 1000
+NUMBER, TEXT = "number", "text"
+"""Types of values. None, the value of a bad reading, has no type."""
 
 ReadingFields = tuple[str, str, int, int, ReadingValue, str, int, int, bool]
 """The fields of a valid `Reading`, in order. An integer that a float represents exactly is a float."""
@@ -41,6 +43,19 @@ class SpooledReading:
 
     index: int
     reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesEnd:
+    """The last readings of a tag: the newest source time, the newest that is not ahead of its receipt by more than a
+    tolerance (0: none), the oldest source time, the largest sequence number, and the types of the values.
+    """
+
+    newest_ns: int
+    plausible_ns: int
+    oldest_ns: int
+    sequence: int
+    kinds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

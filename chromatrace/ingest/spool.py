@@ -27,20 +27,23 @@ import hashlib
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count, islice
+from itertools import count, islice, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
 from chromatrace.domain.errors import Conflict, InvalidInput
-from chromatrace.domain.reading import Reading, ReadingValue
+from chromatrace.domain.reading import GOOD, Reading, ReadingValue
 from chromatrace.ingest.errors import SpoolCorrupt, SpoolFull, SpoolUnavailable
 from chromatrace.ingest.records import (
     LISTED_CONFLICTS,
+    NUMBER,
+    TEXT,
     AppendResult,
     ReadingConflict,
     ReadingFields,
+    SeriesEnd,
     SpooledReading,
     reading_fields,
     reading_from_fields,
@@ -113,6 +116,15 @@ _KNOWN = (
 _FIELDS = """
 SELECT series.source, series.tag, reading.source_time_ns, {from_}.received_ns, {from_}.value, kind.unit,
        kind.quality, {from_}.sequence, kind.replayed
+"""
+_ENDS = """
+SELECT source, tag, newest, plausible, oldest, sequence, numbers, texts FROM (
+    SELECT series_id, max(source_time_ns) AS newest,
+           coalesce(max(source_time_ns) FILTER (WHERE source_time_ns <= received_ns + :tolerance), 0) AS plausible,
+           min(source_time_ns) AS oldest, max(sequence) AS sequence,
+           max(typeof(value) IN ('real', 'integer')) AS numbers, max(typeof(value) = 'text') AS texts
+    FROM reading WHERE id >= :first AND id < :end GROUP BY series_id
+) JOIN series ON series.id = series_id
 """
 _FROM = " FROM reading JOIN series ON series.id = reading.series_id JOIN kind ON kind.id = reading.kind_id "
 _SELECT = _FIELDS.format(from_="reading") + _FROM
@@ -210,26 +222,39 @@ class Spool(Closing):
             listed.extend(result.conflicts[: LISTED_CONFLICTS - len(listed)])
         return AppendResult(stored, duplicates, conflicting, tuple(listed))
 
-    def _append_batch(self, channel: str, batch: list[ReadingFields], offset: int) -> AppendResult:
+    def append_groups(self, channel: str, groups: Sequence[Sequence[ReadingFields]]) -> list[AppendResult]:
+        """Store groups of valid readings in one transaction: all of them or none. Return the result of each group."""
+        if not isinstance(channel, str) or not 1 <= len(channel) <= _MAX_NAME:
+            raise InvalidInput(f"expected 1 to {_MAX_NAME} characters, got {channel!r}", field="channel")
+        with self._db.typed_errors(), self._lock, self._transaction():
+            return [self._append_rows(channel, group, 0) for group in groups]
+
+    def _append_batch(self, channel: str, batch: Sequence[ReadingFields], offset: int) -> AppendResult:
         with self._transaction():
-            series, kinds = self._series_of(channel), self._kinds
-            first = self._end(self._channel_id(channel))
-            rows = [
-                (row_id, series[source, tag], time, received, value, kinds[unit, quality, replayed], sequence)
-                for row_id, (source, tag, time, received, value, unit, quality, sequence, replayed) in enumerate(
-                    batch, first
-                )
-            ]
-            # Usually all readings are new and one statement stores them. Otherwise, store them one by one.
-            self._db.execute("SAVEPOINT all_new")
-            try:
-                self._db.executemany(_INSERT, rows)
-            except sqlite3.IntegrityError:
-                self._db.execute("ROLLBACK TO all_new")
-                return self._append_one_by_one(rows, batch, first, offset)
+            return self._append_rows(channel, batch, offset)
+
+    def _append_rows(self, channel: str, batch: Sequence[ReadingFields], offset: int) -> AppendResult:
+        """Store readings in the open transaction."""
+        series, kinds = self._series_of(channel), self._kinds
+        first = self._end(self._channel_id(channel))
+        rows = [
+            (row_id, series[source, tag], time, received, value, kinds[unit, quality, replayed], sequence)
+            for row_id, (source, tag, time, received, value, unit, quality, sequence, replayed) in enumerate(
+                batch, first
+            )
+        ]
+        # Usually all readings are new and one statement stores them. Otherwise, store them one by one.
+        self._db.execute("SAVEPOINT all_new")
+        try:
+            self._db.executemany(_INSERT, rows)
+        except sqlite3.IntegrityError:
+            self._db.execute("ROLLBACK TO all_new")
+            return self._append_one_by_one(rows, batch, first, offset)
         return AppendResult(len(batch), 0)
 
-    def _append_one_by_one(self, rows: list[_Row], batch: list[ReadingFields], first: int, offset: int) -> AppendResult:
+    def _append_one_by_one(
+        self, rows: list[_Row], batch: Sequence[ReadingFields], first: int, offset: int
+    ) -> AppendResult:
         end, duplicates = first, 0
         conflicting: list[tuple[int, int]] = []
         for position, row in enumerate(rows):
@@ -294,6 +319,23 @@ class Spool(Closing):
             ).fetchone()
         return _spooled(row) if row else None
 
+    def series_ends(self, channel: str, limit: int, tolerance_ns: int) -> dict[tuple[str, str], SeriesEnd | None]:
+        """Return the end of each series (source and tag) of the channel, among its last `limit` readings.
+
+        None: the series has older readings only. `tolerance_ns`: see `SeriesEnd`.
+        """
+        with self._db.typed_errors(), self._lock:
+            channel_id = self._channel_id(channel)
+            end = self._end(channel_id)
+            known = self._db.execute("SELECT source, tag FROM series WHERE channel_id = ?", (channel_id,))
+            ends: dict[tuple[str, str], SeriesEnd | None] = dict.fromkeys(known)
+            for source, tag, newest, plausible, oldest, sequence, numbers, texts in self._db.execute(
+                _ENDS, {"first": max(_first(channel_id), end - limit), "end": end, "tolerance": tolerance_ns}
+            ):
+                kinds = frozenset(kind for kind, occurs in ((NUMBER, numbers), (TEXT, texts)) if occurs)
+                ends[source, tag] = SeriesEnd(newest, plausible, oldest, sequence, kinds)
+        return ends
+
     def log_entries(self, channel: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Yield the log entries (canonical CBOR) of the same readings as `entries`. Does not block writers."""
         secret = self._secret(channel)
@@ -350,6 +392,68 @@ class Spool(Closing):
                 (begin, begin + (1 << _POSITION_BITS), from_ns, to_ns),
             ).fetchone()
         return None if first is None else (first - begin, last - begin)
+
+    def series(self, channel: str) -> list[tuple[str, str]]:
+        """Return the source and tag of each series of the channel, sorted."""
+        with self._db.typed_errors(), self._lock:
+            rows = self._db.execute(
+                "SELECT source, tag FROM series WHERE channel_id = ? ORDER BY source, tag", (self._channel_id(channel),)
+            )
+            return [(source, tag) for source, tag in rows]
+
+    def latest_time(self, channel: str) -> int | None:
+        """Return the source time (Unix ns) of the channel's last entry, or None without entries."""
+        size = self.size(channel)
+        return self.time_range(channel, size - 1, size)[0] if size else None
+
+    def series_fields(
+        self, channel: str, source: str, tag: str, from_ns: int, to_ns: int, limit: int
+    ) -> list[ReadingFields]:
+        """Return the first `limit` readings of a series with a source time from `from_ns` to before `to_ns`."""
+        with self._db.typed_errors(), self._lock:
+            return self._db.execute(
+                _SELECT + "WHERE reading.source_time_ns >= ? AND reading.source_time_ns < ? AND reading.series_id = ?"
+                " ORDER BY reading.source_time_ns LIMIT ?",
+                (from_ns, to_ns, self._series_id(channel, source, tag), limit),
+            ).fetchall()
+
+    def last_before(self, channel: str, source: str, tag: str, before_ns: int) -> ReadingFields | None:
+        """Return the last good reading of a series with a source time before `before_ns`; None without one."""
+        with self._db.typed_errors(), self._lock:
+            row: ReadingFields | None = self._db.execute(
+                _SELECT + "WHERE reading.series_id = ? AND reading.source_time_ns < ? AND kind.quality = ?"
+                " ORDER BY reading.source_time_ns DESC LIMIT 1",
+                (self._series_id(channel, source, tag), before_ns, GOOD),
+            ).fetchone()
+            return row
+
+    def extremes(
+        self, channel: str, source: str, tag: str, times_ns: Sequence[int]
+    ) -> Iterator[tuple[int, int, float | None, float | None]]:
+        """Yield for each interval between consecutive times: readings, good numbers, their minimum and maximum.
+
+        An interval includes its first time and not its second.
+        """
+        with self._db.typed_errors(), self._lock:
+            series_id = self._series_id(channel, source, tag)
+            good = ",".join(str(kind) for (kind,) in self._db.execute("SELECT id FROM kind WHERE quality = ?", (GOOD,)))
+        number = f"iif(kind_id IN ({good}) AND typeof(value) <> 'text', CAST(value AS REAL), NULL)"
+        # One statement for each interval: no sorting, and writers wait for a short time only.
+        statement = (  # the ids in it are numbers of this file
+            f"SELECT count(*), count({number}), min({number}), max({number}) FROM reading"  # noqa: S608
+            " WHERE source_time_ns >= ? AND source_time_ns < ? AND series_id = ?"
+        )
+        for start, stop in pairwise(times_ns):
+            with self._db.typed_errors(), self._lock:
+                row = self._db.execute(statement, (start, stop, series_id)).fetchone()
+            yield row
+
+    def _series_id(self, channel: str, source: str, tag: str) -> int:
+        row = self._db.execute(
+            "SELECT id FROM series WHERE channel_id = ? AND source = ? AND tag = ?",
+            (self._channel_id(channel), source, tag),
+        ).fetchone()
+        return row[0] if row else 0
 
     def conflicts(self, channel: str) -> Iterator[tuple[Reading, SpooledReading]]:
         """Yield each rejected conflicting reading and the stored reading that it contradicts, in order of arrival."""

@@ -45,19 +45,26 @@ def read_result(path: Path, options: ReadOptions) -> Result:
 
     Raises `ResultFileError` that names the file and the field, `OSError` if the file cannot be read.
     """
+    with path.open("rb") as file:
+        return result_of(file.read(MAX_BYTES + 1), str(path), options)
+
+
+def result_of(data: bytes, name: str, options: ReadOptions) -> Result:
+    """Return the figures and the digest of the content of a file. `name` selects the format by its extension.
+
+    Raises `ResultFileError` that names the file and the field.
+    """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ResultFileError(f"the file has more than {MAX_BYTES >> 20} MiB", field="size")
         if not data:
             raise ResultFileError("the file is empty", field="size")
         with np.errstate(over="ignore", invalid="ignore"):  # figures and spectra are checked to be finite
-            content = _content(data, path, options)
+            content = _content(data, Path(name), options)
     except InvalidInput as error:
-        where = f"{path}: {error.field}" if error.field else str(path)
+        where = f"{name}: {error.field}" if error.field else name
         raise ResultFileError(error.message, field=where, hint=error.hint) from error
-    return Result(str(path), hashlib.sha256(data).digest(), len(data), content)
+    return Result(name, hashlib.sha256(data).digest(), len(data), content)
 
 
 def _content(data: bytes, path: Path, options: ReadOptions) -> Content:

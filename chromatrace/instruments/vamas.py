@@ -99,6 +99,7 @@ class _Lines:
 @dataclass(slots=True)
 class _Header:
     mode: str
+    regular: bool
     variables: int
     included: list[bool]
     future_block_entries: int
@@ -119,10 +120,8 @@ def _header(lines: _Lines) -> _Header:
     if mode not in _EXPERIMENTS:
         raise ResultFileError(f"{mode!r:.40} is not one of {', '.join(_EXPERIMENTS)}", field="experiment mode")
     scan = lines.text("scan mode")
-    if scan != "REGULAR":
-        raise ResultFileError(
-            f"{scan!r:.40} is not supported; expected REGULAR", field="scan mode", hint="export with regular steps"
-        )
+    if scan not in ("REGULAR", "IRREGULAR"):
+        raise ResultFileError(f"{scan!r:.40} is not supported; expected REGULAR or IRREGULAR", field="scan mode")
     if mode in ("MAP", "MAPDP", "NORM", "SDP"):
         lines.count("number of spectral regions")
     if mode in ("MAP", "MAPDP"):
@@ -139,7 +138,7 @@ def _header(lines: _Lines) -> _Header:
     future_block = lines.count("number of future upgrade block entries")
     lines.skip(future_experiment, "future upgrade experiment entry")
     blocks = lines.count("number of blocks", MAX_BLOCKS, minimum=1)
-    return _Header(mode, variables, included, future_block, blocks)
+    return _Header(mode, scan == "REGULAR", variables, included, future_block, blocks)
 
 
 @dataclass(slots=True)
@@ -204,7 +203,7 @@ def _block(lines: _Lines, header: _Header, first: dict[int, list[str]]) -> _Regi
     parameter(28, "analyser axis angle", 2)
     species = parameter(29, "species label")[0]
     transition = parameter(30, "transition label and charge", 2)[0]
-    x_label, x_unit, start, step = parameter(31, "abscissa", 4)
+    abscissa = parameter(31, "abscissa", 4) if header.regular else []
     variables = parameter(32, "corresponding variable", counted("corresponding variables", 2))
     for number, name in (
         (33, "signal mode"),
@@ -222,8 +221,12 @@ def _block(lines: _Lines, header: _Header, first: dict[int, list[str]]) -> _Regi
         first.update(read)
     lines.skip(header.future_block_entries, "future upgrade block entry")
     columns = len(variables) // 2
-    if columns == 0:
-        raise ResultFileError("the block has no corresponding variable", field=f"{lines.block}corresponding variables")
+    required = 1 if header.regular else 2
+    if columns < required:
+        raise ResultFileError(
+            f"the block has {columns} corresponding variables; it must have at least {required}",
+            field=f"{lines.block}corresponding variables",
+        )
     total = lines.count("number of ordinate values", MAX_POINTS, minimum=1)
     if total % columns:
         raise ResultFileError(
@@ -231,19 +234,31 @@ def _block(lines: _Lines, header: _Header, first: dict[int, list[str]]) -> _Regi
         )
     limits = [(lines.number("minimum"), lines.number("maximum")) for _ in range(columns)]
     values = finite_array((lines.number("ordinate value") for _ in range(total)), f"{lines.block}ordinate values")
-    counts = values.reshape(-1, columns)[:, 0]
-    low, high = limits[0]
-    tolerance = 1e-3 * max(abs(low), abs(high), 1.0)
-    if counts.min() < low - tolerance or counts.max() > high + tolerance:
-        raise ResultFileError(
-            f"the values are {counts.min():g} to {counts.max():g}; the block states {low:g} to {high:g}",
-            field=f"{lines.block}ordinate values",
-        )
-    x_first, x_step = (finite_number(text, f"{lines.block}abscissa") for text in (start, step))
-    if x_step == 0 and len(counts) > 1:
-        raise ResultFileError("the increment is 0", field=f"{lines.block}abscissa")
+    values = values.reshape(-1, columns)
+    for column in range(required):
+        _check_limits(values[:, column], limits[column], f"{lines.block}ordinate values")
+    counts = values[:, required - 1]
+    if header.regular:
+        x_label, x_unit, start, step = abscissa
+        x_first, x_step = (finite_number(text, f"{lines.block}abscissa") for text in (start, step))
+        if x_step == 0 and len(counts) > 1:
+            raise ResultFileError("the increment is 0", field=f"{lines.block}abscissa")
+        x = x_first + x_step * np.arange(len(counts), dtype=np.float64)
+    else:  # the first corresponding variable is the abscissa
+        (x_label, x_unit), x = variables[:2], values[:, 0]
+        if len(x) > 1 and not ((np.diff(x) > 0).all() or (np.diff(x) < 0).all()):
+            raise ResultFileError("the values must ascend or descend", field=f"{lines.block}abscissa")
     if not x_unit:
         raise ResultFileError("the unit is missing", field=f"{lines.block}abscissa")
     name = " ".join(part for part in (species, transition) if part and part.lower() not in ("none", "n/a"))
-    x = x_first + x_step * np.arange(len(counts), dtype=np.float64)
-    return _Region(name or block_name, x_label, x_unit, variables[0], variables[1], x, counts)
+    y_label, unit = variables[2 * required - 2 : 2 * required]
+    return _Region(name or block_name, x_label, x_unit, y_label, unit, x, counts)
+
+
+def _check_limits(values: Array, limits: tuple[float, float], where: str) -> None:
+    low, high = limits
+    tolerance = 1e-3 * max(abs(low), abs(high), 1.0)
+    if values.min() < low - tolerance or values.max() > high + tolerance:
+        raise ResultFileError(
+            f"the values are {values.min():g} to {values.max():g}; the block states {low:g} to {high:g}", field=where
+        )

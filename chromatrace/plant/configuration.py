@@ -1,31 +1,25 @@
-"""Load and validate plant configurations (TOML). Errors name the field."""
+"""Load and check plant files (TOML). Every mistake is reported with file, line and key."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 
-from chromatrace.documents.evidence import LimitComparison
-from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.identifiers import Gtin
+from chromatrace.plant.check_sheets import check_stages, read_check_sheet
 from chromatrace.plant.devices import check_device
+from chromatrace.plant.equipment import read_instrument, read_machine
 from chromatrace.plant.errors import PlantError
+from chromatrace.plant.gateway_options import GatewayOptions, read_channel, read_gateway, read_layout
 from chromatrace.plant.models import check_model
+from chromatrace.plant.names import Names
+from chromatrace.plant.plant_sources import read_source
+from chromatrace.plant.production import check_preconditions, read_material, read_product, read_station, read_tag
 from chromatrace.plant.record_kinds import check_record_kinds, read_record_kind
-from chromatrace.plant.records import (
-    DEFAULT_NAMESPACE,
-    Check,
-    CheckSheet,
-    Material,
-    Plant,
-    ProcessModel,
-    Product,
-    Station,
-    Tag,
-)
+from chromatrace.plant.records import DEFAULT_NAMESPACE, Plant, ProcessModel
+from chromatrace.plant.sections import SECTIONS
 from chromatrace.plant.shop_floor import read_shop_floor
-from chromatrace.plant.table import TomlTable
+from chromatrace.plant.twin_options import read_twin_options
+from chromatrace.plant.unit_checks import check_units
+from chromatrace.storage.toml import TomlDocument, TomlTable
 
 SCHEMA = "chromatrace.plant/1"
 _FOLDER = Path(__file__).parent / "plants"
@@ -36,196 +30,90 @@ def example_plants() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 
 
-def example_plant(name: str) -> Plant:
-    """Return a plant that ships with the package. Raises `PlantError` for an unknown name."""
+def plant_path(name: str) -> Path:
+    """Return the file of a plant that ships with the package. Raises `PlantError` for an unknown name."""
     if name not in example_plants():
         raise PlantError(
             f"unknown example plant {name!r}", field="plant", hint=f"available: {', '.join(example_plants())}"
         )
-    return load_plant(_FOLDER / f"{name}.toml")
+    return _FOLDER / f"{name}.toml"
 
 
-def load_plant(path: Path) -> Plant:
-    """Read a configuration file. Raises `PlantError`, which names the field or the line of a syntax error."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PlantError(f"{path} cannot be read: {error.strerror}", field="plant") from error
-    except UnicodeDecodeError as error:
-        raise PlantError(f"{path} is not UTF-8 text", field="plant") from error
-    return parse_plant(text)
+def example_plant(name: str) -> Plant:
+    """Return a plant that ships with the package. Raises `PlantError` for an unknown name."""
+    return load_plant(plant_path(name))
 
 
-def parse_plant(text: str) -> Plant:
-    """Parse and validate the text of a configuration file. Raises `PlantError`."""
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PlantError(f"not valid TOML: {error}", field="plant") from error
-    top = TomlTable(content)
+def load_plant(path: Path, *, complete: bool = False) -> Plant:
+    """Read a plant file. Raises `PlantError`, which lists every mistake with file, line and key.
+
+    complete  check the units, and that each certificate, password and token file exists, as `plant check` does
+    """
+    return _read(TomlDocument.read(path, PlantError, field="plant"), path.parent, complete)
+
+
+def parse_plant(text: str, name: str = "plant.toml", *, complete: bool = False) -> Plant:
+    """Return the plant in the text of a plant file, as `load_plant` does. Raises `PlantError`."""
+    return _read(TomlDocument(text, name), Path(), complete)
+
+
+def read_plant(document: TomlDocument, folder: Path) -> Plant | None:
+    """Return the plant, or None if the document has mistakes. Paths in it are relative to `folder`."""
+    top, names = TomlTable(document.content, "", document), Names(document, folder)
     top.choice("schema", (SCHEMA,))
-    stations = tuple(_station(table) for table in top.tables("stations", required=True))
-    known = _unique("stations", "id", (station.id for station in stations))
-    _check_preconditions(stations, known)
-    departments = {station.id: station.department or station.name for station in stations}
-    tags = tuple(_tag(table, known) for table in top.tables("tags"))
-    _unique("tags", "name", (tag.name for tag in tags))
-    plant = Plant(
+    stations = top.parts(read_station(table, names) for table in top.tables("stations", required=True))
+    check_preconditions(stations, document)
+    departments = dict.fromkeys(names["stations"], "") | {s.id: s.department or s.name for s in stations}
+    kinds = [(table.path(), read_record_kind(table, departments)) for table in top.tables("record_kinds")]
+    check_record_kinds(((path, kind) for path, kind in kinds if kind is not None), document)
+    plant = top.build(
+        Plant,
         name=top.text("name", maximum=100),
         title=top.text("title"),
         namespace=top.text("namespace", DEFAULT_NAMESPACE),
         sample_period_s=top.number("sample_period_s", 1.0, above=0),
-        model=_model(top.table("model")),
-        device=_model(top.table("device")) if "device" in content else None,
+        model=_model(top, "model"),
+        device=_model(top, "device"),
         stations=stations,
-        tags=tags,
-        products=tuple(_product(table, known) for table in top.tables("products", required=True)),
-        materials=tuple(_material(table, known) for table in top.tables("materials")),
-        check_sheets=tuple(_check_sheet(table, known) for table in top.tables("check_sheets")),
-        record_kinds=tuple(read_record_kind(table, departments) for table in top.tables("record_kinds")),
-        shop_floor=read_shop_floor(top.table("shop_floor"), stations) if "shop_floor" in content else None,
+        tags=top.parts(read_tag(table, names) for table in top.tables("tags")),
+        products=top.parts(read_product(table, names) for table in top.tables("products")),
+        materials=top.parts(read_material(table, names) for table in top.tables("materials")),
+        check_sheets=check_stages(
+            top.parts(read_check_sheet(table, names) for table in top.tables("check_sheets")), document
+        ),
+        record_kinds=(*(kind for _, kind in kinds if kind is not None), *read_twin_options(top).record_kinds()),
+        shop_floor=read_shop_floor(top.table("shop_floor"), stations) if "shop_floor" in top else None,
+        channels=top.parts(read_channel(table) for table in top.tables("channels")),
+        layouts=dict(top.parts(read_layout(table) for table in top.tables("layouts"))),
+        sources=top.parts(read_source(table, names, folder) for table in top.tables("sources")),
+        machines=top.parts(read_machine(table, names) for table in top.tables("machines")),
+        instruments=top.parts(read_instrument(table, names) for table in top.tables("instruments")),
+        gateway=top.part(read_gateway(top.table("gateway", {}))) or GatewayOptions(),
+        sections={section.name: section.read(top, names) for section in SECTIONS},
     )
-    _unique("check_sheets", "id", (sheet.id for sheet in plant.check_sheets))
-    _unique("products", "gtin", (str(product.gtin) for product in plant.products))
-    check_record_kinds(plant.record_kinds)
-    top.finish()
-    check_model(plant)
-    check_device(plant)
+    if "model" in top:
+        check_model(names, top)
+    if "device" in top:
+        check_device(names, top)
+    return None if document.mistakes else plant
+
+
+def _read(document: TomlDocument, folder: Path, complete: bool) -> Plant:
+    plant = read_plant(document, folder)
+    if complete:
+        check_units(plant, TomlTable(document.content, "", document))
+        for key, path in document.files:
+            if not path.exists():
+                document.add(key, f"{path} does not exist")
+    if plant is None or document.mistakes:
+        raise document.error(PlantError, "mistakes in the plant file", "plant")
     return plant
 
 
-def _model(table: TomlTable) -> ProcessModel:
-    """Return the model's kind and its unread parameters, which the model validates."""
-    return ProcessModel(table.text("kind"), table.rest())
-
-
-def _station(table: TomlTable) -> Station:
-    station = Station(
-        id=table.text("id", maximum=60),
-        name=table.text("name", maximum=120),
-        description=table.text("description", ""),
-        department=table.text("department", ""),
-        after=table.texts("after", ()),
-    )
-    table.finish()
-    return station
-
-
-def _tag(table: TomlTable, stations: frozenset[str]) -> Tag:
-    low = table.number("low")
-    tag = Tag(
-        name=table.text("name", maximum=120),
-        station=_known(table, "station", stations),
-        unit=table.text("unit", "", maximum=40),
-        low=low,
-        high=table.number("high", above=low),
-        description=table.text("description", ""),
-        limit_low=table.optional_number("limit_low"),
-        limit_high=table.optional_number("limit_high"),
-        nominal=table.optional_number("nominal"),
-        noise=table.number("noise", 0.0, at_least=0),
-    )
-    for name in ("limit_low", "limit_high", "nominal"):
-        value = getattr(tag, name)
-        if value is not None and not tag.low <= value <= tag.high:
-            raise PlantError(
-                f"{value:g} is outside the instrument's range {tag.low:g} to {tag.high:g}", field=table.path(name)
-            )
-    if tag.limit_low is not None and tag.limit_high is not None and tag.limit_low >= tag.limit_high:
-        raise PlantError("must be below limit_high", field=table.path("limit_low"))
-    table.finish()
-    return tag
-
-
-def _product(table: TomlTable, stations: frozenset[str]) -> Product:
-    try:
-        gtin = Gtin(table.text("gtin"))
-    except InvalidInput as error:
-        raise PlantError(error.message, field=table.path("gtin"), hint=error.hint) from error
-    product = Product(
-        gtin=gtin,
-        name=table.text("name"),
-        description=table.text("description", ""),
-        route=_all_known(table, "route", stations),
-    )
-    table.finish()
-    return product
-
-
-def _material(table: TomlTable, stations: frozenset[str]) -> Material:
-    material = Material(
-        name=table.text("name"),
-        station=_known(table, "station", stations),
-        grade=table.text("grade"),
-        supplier=table.text("supplier"),
-    )
-    table.finish()
-    return material
-
-
-def _check_sheet(table: TomlTable, stations: frozenset[str]) -> CheckSheet:
-    sheet = CheckSheet(
-        id=table.text("id"),
-        station=_known(table, "station", stations),
-        stage=table.text("stage"),
-        sample_one_per=table.integer("sample_one_per", 1, at_least=1),
-        ordered=table.boolean("ordered", False),
-        states=table.texts("states", ("pass", "fail")),
-        checks=tuple(_check(item) for item in table.tables("checks", required=True)),
-    )
-    if len(sheet.states) < 2:
-        raise PlantError("expected at least two states", field=table.path("states"))
-    table.finish()
-    return sheet
-
-
-def _check(table: TomlTable) -> Check:
-    check = Check(
-        quantity=table.text("quantity"),
-        unit=table.text("unit", ""),
-        comparison=LimitComparison(table.choice("comparison", tuple(LimitComparison))),
-        limit=table.number("limit"),
-        definition=table.text("definition", ""),
-        criterion=table.text("criterion", "") or None,
-    )
-    table.finish()
-    return check
-
-
-def _known(table: TomlTable, name: str, stations: frozenset[str]) -> str:
-    value = table.text(name)
-    if value not in stations:
-        raise PlantError(f"unknown station {value!r}", field=table.path(name))
-    return value
-
-
-def _all_known(table: TomlTable, name: str, stations: frozenset[str]) -> tuple[str, ...]:
-    values = table.texts(name)
-    for position, value in enumerate(values):
-        if value not in stations:
-            raise PlantError(f"unknown station {value!r}", field=f"{table.path(name)}[{position}]")
-    return values
-
-
-def _unique(array: str, field: str, values: Iterable[str]) -> frozenset[str]:
-    seen: set[str] = set()
-    for position, value in enumerate(values):
-        if value in seen:
-            raise PlantError(f"duplicate {field} {value!r}", field=f"{array}[{position}].{field}")
-        seen.add(value)
-    return frozenset(seen)
-
-
-def _check_preconditions(stations: tuple[Station, ...], known: frozenset[str]) -> None:
-    """Check that every precondition exists and that the preconditions have no cycle."""
-    done: set[str] = set()
-    for position, station in enumerate(stations):
-        for index, before in enumerate(station.after):
-            if before not in known:
-                raise PlantError(f"unknown station {before!r}", field=f"stations[{position}].after[{index}]")
-    while len(done) < len(stations):
-        ready = [station.id for station in stations if station.id not in done and done.issuperset(station.after)]
-        if not ready:
-            position = next(index for index, station in enumerate(stations) if station.id not in done)
-            raise PlantError("the preconditions form a cycle", field=f"stations[{position}].after")
-        done.update(ready)
+def _model(top: TomlTable, name: str) -> ProcessModel | None:
+    """Return the kind of a model and its parameters, which the model checks."""
+    if name not in top:
+        top.value(name)
+        return None
+    table = top.table(name)
+    return table.build(ProcessModel, table.text("kind"), table.rest())

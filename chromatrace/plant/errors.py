@@ -1,7 +1,8 @@
 """Errors of the plant.
 
+TomlError
+└── PlantError               a plant file with mistakes, or an unknown plant
 InvalidInput
-├── PlantError               an invalid configuration; `field` is its path, such as `tags[3].unit`
 ├── PlantSecurityError       missing or unusable users or certificates of the server
 ├── ShopFloorError           steps, belts or times that no workpiece could pass
 ├── FaultError               a fault that cannot be injected
@@ -14,10 +15,11 @@ NotAuthorised
 from __future__ import annotations
 
 from chromatrace.domain.errors import InvalidInput, NotAuthorised
+from chromatrace.storage.toml import TomlError
 
 
-class PlantError(InvalidInput):
-    """An invalid configuration; `field` is its path."""
+class PlantError(TomlError):
+    """A plant file has mistakes. The message lists each with file, line and key."""
 
 
 class PlantSecurityError(InvalidInput):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from datetime import datetime, timedelta
+from typing import Any
 
 from asyncua import ua
 from asyncua.server.history import HistoryStorageInterface
@@ -24,6 +25,7 @@ class ValueHistory(HistoryStorageInterface):  # type: ignore[misc]
         self._capacity = capacity
         self._values: dict[ua.NodeId, list[ua.DataValue]] = {}
         self._times: dict[ua.NodeId, list[datetime]] = {}
+        self._events: list[Any] = []
 
     def keep(self, node_id: ua.NodeId) -> None:
         """Start the history of a variable."""
@@ -67,6 +69,23 @@ class ValueHistory(HistoryStorageInterface):  # type: ignore[misc]
             )
         # A continuation point is needed only if the server's own page limit cut the response.
         return page, None if nb_values and wanted == nb_values else more
+
+    def add_event(self, event: Any) -> None:
+        """Add an event that is not older than all events before it."""
+        self._events.append(event)
+        if len(self._events) >= 2 * self._capacity:
+            del self._events[: -self._capacity]
+
+    async def read_event_history(
+        self, source_id: ua.NodeId, start: datetime | None, end: datetime | None, nb_values: int, evfilter: Any
+    ) -> tuple[list[Any], datetime | None]:
+        """Return the events from `start` to `end`, both included, oldest first."""
+        start, end = _time(start), _time(end)
+        first = 0 if start is None else bisect_left(self._events, start, key=lambda event: event.Time)
+        after = len(self._events) if end is None else bisect_right(self._events, end, key=lambda event: event.Time)
+        wanted = min(nb_values or self.max_history_data_response_size, self.max_history_data_response_size)
+        more = self._events[first + wanted].Time if after - first > wanted and wanted != nb_values else None
+        return self._events[first : min(after, first + wanted)], more
 
     async def init(self) -> None:
         """Do nothing; the interface requires this method."""

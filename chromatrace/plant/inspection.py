@@ -18,11 +18,9 @@ from chromatrace.domain.reading import Reading
 from chromatrace.plant.devices import Device, build_device
 from chromatrace.plant.films import Film, latest_film
 from chromatrace.plant.records import CheckSheet, Plant
+from chromatrace.quality.optical_consistency import TOLERANCE
 
 Verdict = Literal["pass", "fail", "measurement error"]
-
-TOLERANCE = 0.05
-"""Maximum relative inconsistency of the values of one unit that instrument errors explain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +61,14 @@ class InspectionResult:
         return "measurement error" if "measurement error" in verdicts else "pass"
 
     @property
+    def decisive(self) -> UnitResult:
+        """Return the unit whose measurements the evidence document has: the first failed unit, else the first unit."""
+        return next((unit for unit in self.units if unit.verdict == "fail"), self.units[0])
+
+    @property
     def measurements(self) -> tuple[Measurement, ...]:
-        """Return the measurements for the evidence document: of the first failed unit, else of the first unit."""
-        return next((unit for unit in self.units if unit.verdict == "fail"), self.units[0]).measurements
+        """Return the measurements for the evidence document."""
+        return self.decisive.measurements
 
 
 def inspect(

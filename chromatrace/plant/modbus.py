@@ -13,6 +13,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.plant.sources import Source, TagSample
+from chromatrace.storage.toml.text import quoted
 
 UNIT_ID = 1
 _HOST = "127.0.0.1"
@@ -42,11 +43,11 @@ class PlantRegisters:
 
     def register_map(self) -> str:
         """Return the map for `chromatrace ingest modbus`."""
-        parts = [f"[[devices]]\nunit_id = {UNIT_ID}\nsource = {_quoted(self._source.name)}\n"]
+        parts = [f"[[devices]]\nunit_id = {UNIT_ID}\nsource = {quoted(self._source.name)}\n"]
         for position, tag in enumerate(self._source.tags):
             parts.append(
-                f"[[devices.tags]]\ntag = {_quoted(tag.name)}\n"
-                f'table = "input"\naddress = {_REGISTERS * position}\ntype = "float64"\nunit = {_quoted(tag.unit)}\n'
+                f"[[devices.tags]]\ntag = {quoted(tag.name)}\n"
+                f'table = "input"\naddress = {_REGISTERS * position}\ntype = "float64"\nunit = {quoted(tag.unit)}\n'
             )
         return "\n".join(parts)
 
@@ -86,9 +87,3 @@ class PlantRegisters:
             return ExcCodes.DEVICE_FAILURE
         registers[address - start : address - start + count] = self._words[address : address + count]
         return None
-
-
-def _quoted(text: str) -> str:
-    """Return a TOML string."""
-    escaped = "".join(f"\\u{ord(c):04x}" if c < " " or c in '"\\\x7f' else c for c in text)
-    return f'"{escaped}"'

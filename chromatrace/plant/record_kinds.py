@@ -1,70 +1,59 @@
-"""Read the `[[record_kinds]]` of a plant configuration: the records that each department writes."""
+"""Read the `[[record_kinds]]` of a plant file: the records that each department writes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
 
-from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.record_kinds import MAX_TEXT, Field, FieldType, Match, Preceding, RecordKind
-from chromatrace.plant.errors import PlantError
-from chromatrace.plant.table import TomlTable
-
-_Result = TypeVar("_Result")
+from chromatrace.storage.toml import TomlDocument, TomlTable
 
 
-def read_record_kind(table: TomlTable, departments: dict[str, str]) -> RecordKind:
-    """Read one record kind. `departments` maps station ids to department names. Raises `PlantError`."""
-    station = table.text("station")
-    if station not in departments:
-        raise PlantError(f"unknown station {station!r}", field=table.path("station"))
-    kind_id, version = table.text("id"), table.integer("version", 1, at_least=1)
-    title = table.text("title")
-    department = table.text("department", departments[station], maximum=64)
-    fields = tuple(_field(item) for item in table.tables("fields", required=True))
-    key, subject = table.texts("key"), table.text("subject")
-    preceding = tuple(_preceding(item) for item in table.tables("preceding"))
-    table.finish()
-    return _create(
-        table,
-        lambda: RecordKind(kind_id, version, title, department, station, fields, key, subject, preceding),
+def read_record_kind(table: TomlTable, departments: Mapping[str, str]) -> RecordKind | None:
+    """Read one record kind; None after a mistake. `departments` maps station ids to department names."""
+    station = table.reference("station", "station", departments)
+    return table.build(
+        RecordKind,
+        id=table.text("id"),
+        version=table.integer("version", 1, at_least=1),
+        title=table.text("title"),
+        department=table.text("department", departments.get(station, station), maximum=64),
+        station=station,
+        fields=table.parts(_field(item) for item in table.tables("fields", required=True)),
+        key=table.texts("key"),
+        subject=table.text("subject"),
+        preceding=table.parts(_preceding(item) for item in table.tables("preceding")),
     )
 
 
-def check_record_kinds(kinds: Iterable[RecordKind]) -> None:
-    """Check that schemas are unique and that every preceding kind exists. Raises `PlantError`."""
-    kinds = list(kinds)
-    ids = {kind.id for kind in kinds}
+def check_record_kinds(kinds: Iterable[tuple[str, RecordKind]], document: TomlDocument) -> None:
+    """Check that schemas are unique and that every preceding kind exists. `kinds` has the path of each kind."""
+    known = frozenset(document.values("record_kinds", "id"))
     schemas: set[str] = set()
-    for position, kind in enumerate(kinds):
+    for path, kind in kinds:
         if kind.schema in schemas:
-            raise PlantError(f"duplicate schema {kind.schema!r}", field=f"record_kinds[{position}].id")
+            document.add(f"{path}.id", f"duplicate schema {kind.schema!r}")
         schemas.add(kind.schema)
         for index, preceding in enumerate(kind.preceding):
-            if preceding.kind not in ids:
-                path = f"record_kinds[{position}].preceding[{index}].kind"
-                raise PlantError(f"unknown record kind {preceding.kind!r}", field=path)
+            if preceding.kind not in known:
+                document.add_unknown(f"{path}.preceding[{index}].kind", f"unknown record kind {preceding.kind!r}")
 
 
-def _field(table: TomlTable) -> Field:
-    name = table.text("name", maximum=40)
-    kind = FieldType(table.choice("type", tuple(FieldType)))
-    title, required = table.text("title", "", maximum=120), table.boolean("required", True)
-    longest, choices = table.integer("longest", MAX_TEXT, at_least=1), table.texts("choices", ())
-    table.finish()
-    return _create(table, lambda: Field(name, kind, title, required, longest, choices))
-
-
-def _preceding(table: TomlTable) -> Preceding:
-    preceding = Preceding(
-        table.text("field", maximum=40), table.text("kind"), Match(table.choice("match", tuple(Match), Match.KEY))
+def _field(table: TomlTable) -> Field | None:
+    return table.build(
+        Field,
+        name=table.text("name", maximum=40),
+        type=FieldType(table.choice("type", tuple(FieldType))),
+        title=table.text("title", "", maximum=120),
+        required=table.boolean("required", True),
+        longest=table.integer("longest", MAX_TEXT, at_least=1),
+        choices=table.texts("choices", ()),
     )
-    table.finish()
-    return preceding
 
 
-def _create(table: TomlTable, factory: Callable[[], _Result]) -> _Result:
-    try:
-        return factory()
-    except InvalidInput as error:
-        raise PlantError(error.message, field=table.path(error.field or ""), hint=error.hint) from error
+def _preceding(table: TomlTable) -> Preceding | None:
+    return table.build(
+        Preceding,
+        table.text("field", maximum=40),
+        table.text("kind"),
+        Match(table.choice("match", tuple(Match), Match.KEY)),
+    )

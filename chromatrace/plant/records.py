@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from chromatrace.documents.evidence import LimitComparison, Measurement
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.record_kinds import RecordKind
+from chromatrace.domain.units import convert
+from chromatrace.ingest.layout import Layout
+from chromatrace.plant.equipment import Instrument, Machine
 from chromatrace.plant.floor import ShopFloor
+from chromatrace.plant.gateway_options import Channel, GatewayOptions
+from chromatrace.plant.names import Section
+from chromatrace.plant.plant_sources import PlantSource
 from chromatrace.quality.check_sheet import ToleranceSheet
+
+_Content = TypeVar("_Content")
 
 DEFAULT_NAMESPACE = "urn:chromatrace:plant"
 
@@ -29,23 +38,44 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One measured quantity.
+    """One measured quantity. `name` is the tag of its readings, or SOURCE/TAG if several sources have this tag.
 
-    `low` and `high` are the range of the instrument (OPC UA EURange), `limit_low` and `limit_high` the limits of the
-    process (None: no limit on that side), all in `unit` (UCUM). `noise` is the standard deviation of the instrument, in
-    `unit`; `nominal` is the value of a quantity without a process model.
+    low, high              range of the instrument (OPC UA EURange)
+    limit_low, limit_high  limits of the process; None: no limit on that side
+    nominal                value of a quantity without a process model
+    noise                  standard deviation of the instrument
+    source                 id of the source of the readings; None: any source
+    machine                id of the machine; None: no machine
+    convert_from           unit of the readings; None: it is `unit`
+
+    All numbers are in `unit`. The log has the readings as the device sent them, in `convert_from`.
     """
 
     name: str
     station: str
     unit: str
-    low: float
-    high: float
+    low: float = -math.inf
+    high: float = math.inf
     description: str = ""
     limit_low: float | None = None
     limit_high: float | None = None
     nominal: float | None = None
     noise: float = 0.0
+    source: str | None = None
+    machine: str | None = None
+    convert_from: str | None = None
+
+    def is_of(self, source_id: str, source: str, tag: str) -> bool:
+        """Return whether this is the tag of a reading.
+
+        source_id  id of the plant file's source that received it
+        source     source in the reading, such as an OPC UA object
+        """
+        return (self.source is None or self.source == source_id) and self.name in (tag, f"{source}/{tag}")
+
+    def in_unit(self, value: float) -> float:
+        """Return the value of a reading in `unit`, to compare it with the limits and to show it."""
+        return value if self.convert_from is None else convert(value, self.convert_from, self.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +211,17 @@ class ProcessModel:
 class Plant:
     """A whole plant.
 
+    model       process model; None: the plant is not simulated
     device      model of the products' properties, for simulated inspections
     shop_floor  workcells and belts, if the plant describes them for simulation
+    sections    sections of modules of their own; `section` returns them
     """
 
     name: str
     title: str
     namespace: str
     sample_period_s: float
-    model: ProcessModel
+    model: ProcessModel | None
     device: ProcessModel | None
     stations: tuple[Station, ...]
     tags: tuple[Tag, ...]
@@ -198,6 +230,24 @@ class Plant:
     check_sheets: tuple[CheckSheet, ...]
     record_kinds: tuple[RecordKind, ...]
     shop_floor: ShopFloor | None = None
+    channels: tuple[Channel, ...] = ()
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
+    sources: tuple[PlantSource, ...] = ()
+    machines: tuple[Machine, ...] = ()
+    instruments: tuple[Instrument, ...] = ()
+    gateway: GatewayOptions = field(default_factory=GatewayOptions)
+    sections: Mapping[str, Any] = field(default_factory=dict)
+
+    def section(self, section: Section[_Content]) -> _Content:
+        """Return the content of a section that has a module of its own."""
+        return cast(_Content, self.sections[section.name])
+
+    def layout(self, name: str) -> Layout:
+        """Return a layout by name. Raises `NotFound`."""
+        if name not in self.layouts:
+            known = ", ".join(self.layouts) or "none"
+            raise NotFound(f"{self.name} has no layout {name!r}", field="layout", hint=f"known layouts: {known}")
+        return self.layouts[name]
 
     def station(self, station_id: str) -> Station:
         """Return a station by id. Raises `NotFound`."""

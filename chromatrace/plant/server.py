@@ -1,4 +1,4 @@
-"""Serve a simulated or recorded source over OPC UA."""
+"""Serve a simulated or recorded source over OPC UA, and over Modbus TCP and Sparkplug as well."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from asyncua.common.callback import CallbackType
 
 from chromatrace.domain.errors import InvalidInput, Unavailable
 from chromatrace.plant.address_space import PlantNodes, build
+from chromatrace.plant.alarms import LimitAlarms
+from chromatrace.plant.edge_node import EdgeNode
 from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 from chromatrace.plant.history import ValueHistory
 from chromatrace.plant.modbus import PlantRegisters
@@ -36,6 +38,7 @@ async def serve(
     history: int = 100_000,
     security: Security | None = None,
     modbus: tuple[PlantRegisters, int] | None = None,
+    sparkplug: EdgeNode | None = None,
     ready: Callable[[str, str | None], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
@@ -46,6 +49,7 @@ async def serve(
     wait_for_client  write the first step after a client has subscribed
     history          number of values kept for each variable
     modbus           registers to serve over Modbus TCP as well, and the port
+    sparkplug        edge node that publishes the same values; its primary host is a client, too
     ready            called with the URL, and with the Modbus address or None, once clients can connect
 
     Raises `InsecureEndpointError`, `InvalidInput` (endpoint, time_factor), and `Unavailable` if the port is in use.
@@ -60,7 +64,13 @@ async def serve(
         if modbus is not None:
             registers, port = modbus
             modbus_address = await servers.enter_async_context(registers.serving(port))
-            plant.registers = registers
+            plant.writers.append(registers.write)
+        if sparkplug is not None:
+            loop = asyncio.get_running_loop()
+            sparkplug.on_host_online = lambda: loop.call_soon_threadsafe(plant.client_found)
+            plant.writers.append(sparkplug.write)
+            plant.finishers.append(sparkplug.finish)
+            servers.enter_context(sparkplug.connected())
         if ready is not None:
             ready(url, modbus_address)
         playing = asyncio.create_task(plant.play(source, time_factor, wait_for_client=wait_for_client))
@@ -79,18 +89,25 @@ async def serve(
 class PlantServer:
     """A running server to which steps are written."""
 
-    def __init__(self, server: Server, nodes: PlantNodes, history: ValueHistory) -> None:
+    def __init__(self, server: Server, nodes: PlantNodes, history: ValueHistory, alarms: LimitAlarms) -> None:
         self._server = server
+        self._alarms = alarms
         self._nodes = nodes
         self._history = history
         self._steps = 0
-        self.registers: PlantRegisters | None = None
+        self.writers: list[Callable[[TagSample], None]] = []
+        """Other protocols, which get each step before the nodes."""
+        self.finishers: list[Callable[[], None]] = []
         self._subscribed = asyncio.Event()
         server.subscribe_server_callback(CallbackType.ItemSubscriptionCreated, self._client_subscribed)
 
     def _client_subscribed(self, event: Any, _: Any) -> None:
         if event.is_external:
-            self._subscribed.set()
+            self.client_found()
+
+    def client_found(self) -> None:
+        """Start if the server waits for a client."""
+        self._subscribed.set()
 
     async def play(self, source: Source, time_factor: float | None, *, wait_for_client: bool = False) -> None:
         """Write each step at its time, then set the status to finished."""
@@ -104,12 +121,14 @@ class PlantServer:
             await asyncio.sleep(max(0.0, begun + due_s - clock()))
             await self.write(step)
         await self._write_status(self._nodes.finished, ua.Variant(True))
+        for finisher in self.finishers:
+            finisher()
         _logger.info("%s: %d steps written, no more will come", source.name, self._steps)
 
     async def write(self, step: TagSample) -> None:
-        """Write one time step to the nodes and the history, and to the Modbus registers."""
-        if self.registers is not None:
-            self.registers.write(step)
+        """Write one time step to the nodes and the history, and to the other protocols."""
+        for writer in self.writers:
+            writer(step)
         time = _EPOCH + timedelta(microseconds=step.source_time_ns // 1000)
         for node_id, value, quality in zip(self._nodes.tags, step.values, step.qualities, strict=True):
             data = ua.DataValue(
@@ -121,6 +140,7 @@ class PlantServer:
             # Write the history first: a notified client must be able to find the value there.
             self._history.add(node_id, data)
             await self._server.write_attribute_value(node_id, data)
+        await self._alarms.check(step, time)
         self._steps += 1
         await self._write_status(self._nodes.steps, ua.Variant(self._steps, ua.VariantType.UInt64))
         await self._write_status(self._nodes.runs_completed, ua.Variant(step.runs_completed, ua.VariantType.UInt64))
@@ -155,6 +175,8 @@ async def running_server(
     values = ValueHistory(history)
     server.iserver.history_manager.set_storage(values)
     nodes = await build(server, source, values)
+    alarms = LimitAlarms(server, values)
+    await alarms.build(source, nodes.tags)
     try:
         await server.start()
     except OSError as error:
@@ -164,7 +186,7 @@ async def running_server(
             hint="another program may use the port",
         ) from error
     try:
-        yield PlantServer(server, nodes, values), address._replace(netloc=_netloc(server, host)).geturl()
+        yield PlantServer(server, nodes, values, alarms), address._replace(netloc=_netloc(server, host)).geturl()
     finally:
         await server.stop()
 

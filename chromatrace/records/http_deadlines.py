@@ -54,7 +54,7 @@ _deadline: ContextVar[_Deadline | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def _within(seconds: float) -> Iterator[None]:
+def within(seconds: float) -> Iterator[None]:
     """Raise `TimeoutError` if the block takes longer. A closed connection can look like the end of a response."""
     deadline = _Deadline()
     timer = threading.Timer(seconds, deadline.expire)
@@ -91,20 +91,24 @@ class _TlsConnection(_Connection, HTTPSConnection):
     pass
 
 
-class _Pool(HTTPConnectionPool):
+class DeadlineHttpPool(HTTPConnectionPool):
+    """Connections to one host whose requests end at the deadline of `within`."""
+
     ConnectionCls = _Connection
 
 
-class _TlsPool(HTTPSConnectionPool):
+class DeadlineHttpsPool(HTTPSConnectionPool):
+    """The same over TLS."""
+
     ConnectionCls = _TlsConnection
 
 
 class _DeadlinePool(PoolManager):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self.pool_classes_by_scheme = {"http": DeadlineHttpPool, "https": DeadlineHttpsPool}
 
     def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> BaseHTTPResponse:  # type: ignore[override]
         body = options.get("body")
-        with _within(REQUEST_S + len(body or b"") / UPLOAD_BYTES_PER_S):
+        with within(REQUEST_S + len(body or b"") / UPLOAD_BYTES_PER_S):
             return super().urlopen(method, url, redirect=redirect, **options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chromatrace.chain import reads
@@ -14,9 +16,13 @@ from chromatrace.domain.errors import Conflict, IntegrityError, InvalidInput, No
 from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import Verdict
 from chromatrace.exchange.units import serial_root
+from chromatrace.quality.calibration import require_calibrated
+from chromatrace.quality.result_rules import measurement_error
+from chromatrace.services.result_files import check_results
 from chromatrace.services.workspace import Workspace
 
 if TYPE_CHECKING:
+    from chromatrace.plant.equipment import Instrument
     from chromatrace.plant.records import CheckSheet
 
 
@@ -73,17 +79,33 @@ def evidence_window(
 
 
 def check_evidence(
-    workspace: Workspace, evidence: InspectionEvidence, verdict: Verdict, sample_size: int, sheet: CheckSheet | None
+    workspace: Workspace,
+    evidence: InspectionEvidence,
+    verdict: Verdict,
+    sample_size: int,
+    sheet: CheckSheet | None,
+    instruments: Sequence[Instrument] = (),
 ) -> None:
     """Check evidence before it is signed. Raises an error that names the option or the member of the document.
 
-    sheet  check sheet of the product and stage; None if there is none
+    sheet        check sheet of the product and stage; None if there is none
+    instruments  instruments of the plant; none if the plant does not list them
 
     The verdict must follow from the values: pass if the sheet is complete and each value is within its limit, else
-    fail. A person may overrule it with a reason (`evidence.overrule`).
+    fail. Values that contradict one another are a measurement error and give no verdict. A person may overrule this
+    with a reason (`evidence.overrule`).
     """
     missing = () if sheet is None else sheet.check_measurements(evidence.measurements)
+    _check_instrument(evidence, instruments)
+    check_results(workspace.documents, evidence)
+    error = measurement_error(evidence)
     if evidence.overrule is None:
+        if error is not None:
+            raise InvalidInput(
+                f"measurement error: {error}",
+                field="/measurements",
+                hint="measure again, or give a verdict and a reason with --verdict and --overrule",
+            )
         _check_verdict(evidence, verdict)
         if verdict is Verdict.PASS and missing:
             raise InvalidInput(
@@ -91,13 +113,43 @@ def check_evidence(
                 field="/measurements",
                 hint="add the measurement, or give a reason with --overrule",
             )
-    elif (verdict is Verdict.PASS) is evidence.passed and not (missing and evidence.passed):
+    elif (verdict is Verdict.PASS) is evidence.passed and not (missing and evidence.passed) and error is None:
         raise InvalidInput(
             f"the values give the same verdict, {verdict.name.lower()}; there is nothing to overrule", field="overrule"
         )
     _check_sample(workspace, evidence, sample_size)
     if evidence.readings is not None:
         _check_window(workspace, evidence.readings)
+
+
+def _check_instrument(evidence: InspectionEvidence, instruments: Sequence[Instrument]) -> None:
+    """Check that the plant has the instrument, that its calibration is valid, and that it measures the quantities."""
+    used, at = evidence.instrument, datetime.fromisoformat(evidence.inspected_at)
+    if used.calibrated_on > at.date().isoformat():
+        raise InvalidInput(
+            f"the date {used.calibrated_on} is after the inspection of {at.date()}", field="/instrument/calibrated_on"
+        )
+    if not instruments:
+        return
+    known = next((instrument for instrument in instruments if instrument.id == used.serial), None)
+    if known is None:
+        raise InvalidInput(
+            f"the plant has no instrument {used.serial!r}",
+            field="/instrument/serial",
+            hint=f"instruments: {', '.join(instrument.id for instrument in instruments)}",
+        )
+    if known.name != used.name:
+        raise InvalidInput(f"instrument {known.id} is {known.name!r}, not {used.name!r}", field="/instrument/name")
+    require_calibrated(known.id, known.calibration_due, at)
+    for index, measured in enumerate(evidence.measurements if known.quantities else ()):
+        unit = known.quantities.get(measured.quantity)
+        if unit != measured.unit:
+            reason = f"not {measured.quantity}" if unit is None else f"{measured.quantity} in {unit}"
+            raise InvalidInput(
+                f"instrument {known.id} measures {reason}",
+                field=f"/measurements/{index}/{'quantity' if unit is None else 'unit'}",
+                hint=f"quantities: {', '.join(known.quantities)}",
+            )
 
 
 def _check_verdict(evidence: InspectionEvidence, verdict: Verdict) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from chromatrace.services.workspace import Workspace
 from chromatrace.storage import strict_json
 
 if TYPE_CHECKING:
+    from chromatrace.plant.equipment import Instrument
     from chromatrace.plant.records import CheckSheet
 
 SIGNED_SCHEMA = "chromatrace.signed-inspection/1"
@@ -33,19 +35,21 @@ def sign(
     defects: int,
     *,
     sheet: CheckSheet | None = None,
+    instruments: Sequence[Instrument] = (),
     valid_s: int = 86_400,
 ) -> tuple[Inspection, bytes]:
     """Store `evidence` and return the inspection that it describes, signed by the acting inspector.
 
-    sheet    check sheet of the product and stage; None if there is none
-    valid_s  seconds in which the signature can be submitted
+    sheet        check sheet of the product and stage; None if there is none
+    instruments  instruments of the plant; none if the plant does not list them
+    valid_s      seconds in which the signature can be submitted
 
     Raises `InvalidInput` if verdict, defects and measurements contradict one another, and the errors of
     `check_evidence`.
     """
     passed = verdict is Verdict.PASS and evidence.overrule is None
     check_finding(passed, defects, sample_size, measured_misfit=not evidence.passed)
-    check_evidence(workspace, evidence, verdict, sample_size, sheet)
+    check_evidence(workspace, evidence, verdict, sample_size, sheet, instruments)
     key = evidence.key
     state = workspace.reader.read(reads.batch(key.batch_id))
     revision = state.first_revision if evidence.stage is Stage.FIRST else state.final_revision

@@ -43,7 +43,7 @@ class ChainWriter:
 
 
 def plant_of(name: str) -> Plant:
-    """Return the shipped plant with this name, or the plant in this configuration file."""
+    """Return the shipped plant with this name, or the plant in this file."""
     from chromatrace.plant import example_plant, example_plants, load_plant
 
     return example_plant(name) if name in example_plants() else load_plant(Path(name))

@@ -74,6 +74,11 @@ class Workspace:
         """The data folder; created if it does not exist, readable by its owner only."""
         return private_folder(self.settings.data)
 
+    @property
+    def opcua_trust_folder(self) -> Path:
+        """The trust list of OPC UA servers."""
+        return self.data / self.settings.keys_folder.name / "opcua-trust"
+
     @cached_property
     def rpc(self) -> RpcClient:
         from chromatrace.ethereum.rpc import RpcClient

@@ -21,6 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from dev_chain import wait_until_mined
+from PIL import Image
 from querying import query
 from route_line import Line, station
 
@@ -45,6 +46,7 @@ from chromatrace.documents.content import (
     ReadingWindow,
     SuppliedMaterial,
 )
+from chromatrace.documents.results import AttachedResult
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, check_digit
 from chromatrace.domain.reading import Reading
@@ -55,6 +57,9 @@ from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower, Index
 from chromatrace.ingest.spool import Spool
+from chromatrace.instruments import ReadOptions
+from chromatrace.instruments.measurement import read_measurement
+from chromatrace.instruments.series import SeriesOptions
 from chromatrace.merkle.proofs import leaf_hash, root
 
 GTIN = "09521234543213"
@@ -326,6 +331,7 @@ def _inspect(world: World, lot: str, stage: Stage, verdict: Verdict, window: Rea
         sample=(serials.serial(41), serials.serial(117)),
         measurements=_measurements(stage, verdict is Verdict.PASS),
         readings=window,
+        results=_results(world, stage),
     )
     inspection = Inspection(
         batch=key.batch_id,
@@ -344,6 +350,38 @@ def _inspect(world: World, lot: str, stage: Stage, verdict: Verdict, window: Rea
     ledger = world.manifest.address("InspectionLedger")
     signature = sign_inspection(inspection, chain.signer, world.manifest.chain_id, ledger)
     world.submit(MAKER, calls.record_inspection(inspection, signature))
+
+
+def _results(world: World, stage: Stage) -> tuple[AttachedResult, ...]:
+    """Store result files and return the statement about them: an image and a pattern, or spectra and a charge."""
+    folder = world.folder / "instrument-files"
+    folder.mkdir(exist_ok=True)
+
+    def written(name: str, text: str) -> Path:
+        path = folder / name
+        path.write_text(text)
+        world.documents.put(path.read_bytes())
+        return path
+
+    if stage is Stage.FIRST:
+        image = folder / "cross-section.png"
+        Image.radial_gradient("L").resize((900, 600)).save(image, dpi=(5_000_000, 5_000_000))
+        world.documents.put(image.read_bytes())
+        angles = [20 + index / 10 for index in range(400)]
+        counts = [40 + 900 * math.exp(-(((angle - 23.6) / 0.3) ** 2)) for angle in angles]
+        pattern = written("film.xy", "".join(f"{x:.1f} {y:.0f}\n" for x, y in zip(angles, counts, strict=True)))
+        groups: list[tuple[list[Path], tuple[Path, Path] | None]] = [([image], None), ([pattern], None)]
+    else:
+        names = {"bleached.csv": (72.0, 4.0), "coloured.csv": (9.0, 2.0)}
+        rows = range(400, 901, 5)
+        spectra = [
+            written(name, "wavelength [nm],T [%]\n" + "".join(f"{x},{t + r * math.sin(x / 40):.2f}\n" for x in rows))
+            for name, (t, r) in names.items()
+        ]
+        charge = written("charge.csv", "time [s],I [mA]\n" + "".join(f"{x},{-8 + x / 5}\n" for x in range(31)))
+        groups = [([charge], (spectra[0], spectra[1]))]
+    options = ReadOptions(series=SeriesOptions(area_cm2=9))
+    return tuple(read_measurement(files, pair, options).attached() for files, pair in groups)
 
 
 def _alter_document(world: World, lot: str) -> None:

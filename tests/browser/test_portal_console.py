@@ -17,7 +17,8 @@ from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, reco
 from chromatrace.index import Index
 from chromatrace.plant import example_plant
 
-KINDS = example_plant("engineer-to-order").record_kinds
+PLANT = example_plant("engineer-to-order")
+KINDS = PLANT.record_kinds
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -43,7 +44,7 @@ def glass(world):
 @pytest.fixture(scope="module")
 def console(world, glass):
     """Return a client logged in as an operator who may use the console."""
-    application = create_app(world.config("http://console.example"), world.spool, kinds=KINDS)
+    application = create_app(world.config("http://console.example"), world.spool, plant=PLANT)
     client = application.test_client()
     token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/login").text).group(1)
     client.post("/login", data={"name": world.maker_account, "password": PASSWORD, "csrf_token": token})
@@ -137,7 +138,7 @@ def test_records_require_read_right_in_department(console, world, glass):
 
 
 def test_console_requires_login(world, glass):
-    client = create_app(world.config("http://console.example"), world.spool, kinds=KINDS).test_client()
+    client = create_app(world.config("http://console.example"), world.spool, plant=PLANT).test_client()
     for path in ("find?q=L2410A", f"trace/{glass.batch_id.hex()}", f"impact/{glass.batch_id.hex()}", "orders/C-1"):
         assert client.get(f"/console/{path}").status_code in (302, 303, 401)
 

@@ -88,7 +88,10 @@ class InspectionRow(ChainTable):
     inspected_at: Mapped[int] = mapped_column(Unsigned64)
     inspector: Mapped[bytes] = mapped_column(LargeBinary)
     organisation: Mapped[int] = mapped_column(BigInteger)
-    __table_args__ = (Index("ix_inspections_verdict", "verdict", "position", "inspected_at"),)
+    __table_args__ = (
+        Index("ix_inspections_verdict", "verdict", "position", "inspected_at"),
+        Index("ix_inspections_time", "inspected_at"),
+    )
 
 
 class OfferRow(ChainTable):

@@ -136,18 +136,37 @@ class BatchQueries(Queries):
 
     def inspections(self, batch_id: BatchId) -> tuple[InspectionView, ...]:
         """Return all verdicts, superseded ones included, in the order they were recorded."""
-        statement = select(InspectionRow).where(InspectionRow.batch == batch_id).order_by(InspectionRow.position)
-        rows, refs = self._rows_with_refs(statement, "position")
-        latest: dict[int, int] = {}
+        return self._inspections(select(InspectionRow).where(InspectionRow.batch == batch_id))
+
+    def inspections_between(self, producer: int, from_s: int, to_s: int, limit: int) -> tuple[InspectionView, ...]:
+        """Return verdicts about batches of `producer` that were given from `from_s` to before `to_s` (Unix seconds).
+
+        Return at most the newest `limit`, oldest first. `superseded` compares the returned verdicts only.
+        """
+        newest = (
+            select(InspectionRow.position)
+            .join(BatchRow, BatchRow.id == InspectionRow.batch)
+            .where(
+                BatchRow.producer == producer, InspectionRow.inspected_at >= from_s, InspectionRow.inspected_at < to_s
+            )
+            .order_by(InspectionRow.inspected_at.desc())
+            .limit(limit)
+        )
+        return self._inspections(select(InspectionRow).where(InspectionRow.position.in_(newest)))
+
+    def _inspections(self, statement: Statement) -> tuple[InspectionView, ...]:
+        rows, refs = self._rows_with_refs(statement.order_by(InspectionRow.position), "position")
+        latest: dict[tuple[bytes, int], int] = {}
         for row in rows:
-            latest[row.stage] = max(row.revision, latest.get(row.stage, 0))
+            stage = (row.batch, row.stage)
+            latest[stage] = max(row.revision, latest.get(stage, 0))
         return tuple(
             InspectionView(
                 batch_id=BatchId(row.batch),
                 stage=Stage(row.stage),
                 verdict=Verdict(row.verdict),
                 revision=row.revision,
-                superseded=row.revision < latest[row.stage],
+                superseded=row.revision < latest[row.batch, row.stage],
                 sample_size=row.sample_size,
                 defects=row.defects,
                 instrument=row.instrument,

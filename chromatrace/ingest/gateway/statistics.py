@@ -39,18 +39,30 @@ class GatewayStatistics:
     stored: int = 0
     duplicates: int = 0
     conflicting: int = 0
+    out_of_order: int = 0
     replayed: int = 0
     rejected: int = 0
     connects: int = 0
     reconnects: int = 0
     failed_attempts: int = 0
     overflows: int = 0
+    dropped: int = 0
+    """Values or messages that a full buffer dropped. Each is recorded as a dead letter."""
     gaps_unfilled: int = 0
     spool_retries: int = 0
     rebirth_requests: int = 0
+    requests: int = 0
+    files: int = 0
+    events: int = 0
+    """Events and alarms of an OPC UA server."""
+    ignored_deaths: int = 0
+    """Deaths of Sparkplug nodes that belong to an earlier session."""
     buffered: int = 0
     connected: bool = False
     lag_ms: float | None = None
+    clock_offset_ms: dict[str, float] = field(default_factory=dict)
+    """By source: how far its clock is ahead of this machine's, at least. Negative: behind, or the transfer takes as
+    long."""
     last_error: str | None = None
     implausible_times: dict[str, dict[str, int]] = field(default_factory=dict)
     """Source times that are in the future, or before 2000, by source."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chromatrace.domain.reading import ReadingValue
 
@@ -20,11 +20,10 @@ class TagKey:
     states: Mapping[int, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedValue:
+class ReceivedValue(NamedTuple):
     """A value received from a server or broker: `source_time_ns` > 0, a finite number, a text, or None if it is bad.
 
-    `overflow`: earlier values were lost.
+    `overflow`: earlier values were lost. A named tuple, because it takes a third of the time of a dataclass.
     """
 
     key: TagKey

@@ -4,17 +4,10 @@ Modbus has no times and no history. The source time of a reading is the time of 
 prevents are counted and never replaced by invented values. A value that a device does not return, or that is not a
 valid reading, is stored as a bad reading without a value, and counted for its tag.
 
+    settings      address, channel and time limits
     register_map  devices and tags: a TOML file
     blocks        requests that read adjacent registers together
     values        registers to numbers and texts
     gateway       the loop: connect, poll, store, reconnect
     statistics    counters
 """
-
-from __future__ import annotations
-
-from chromatrace.ingest.modbus.gateway import ModbusGateway, ModbusSettings
-from chromatrace.ingest.modbus.register_map import MapError, RegisterMap, load_map
-from chromatrace.ingest.modbus.statistics import ModbusStatistics
-
-__all__ = ["MapError", "ModbusGateway", "ModbusSettings", "ModbusStatistics", "RegisterMap", "load_map"]

@@ -8,18 +8,20 @@ import random
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
-from chromatrace.domain.errors import InvalidInput, Unavailable
+from chromatrace.domain.errors import Unavailable
 from chromatrace.domain.reading import GOOD, Reading, ReadingValue
 from chromatrace.ingest.errors import SpoolUnavailable
+from chromatrace.ingest.gateway.dead_letters import DeadLetter, NoRecorder, Recorder, registers_letter
 from chromatrace.ingest.modbus.blocks import Block, blocks_of
-from chromatrace.ingest.modbus.register_map import BIT_TABLES, ModbusTag, RegisterMap
+from chromatrace.ingest.modbus.register_map import BIT_TABLES, ModbusTag
+from chromatrace.ingest.modbus.settings import ModbusSettings
 from chromatrace.ingest.modbus.statistics import ModbusStatistics
 from chromatrace.ingest.modbus.values import decode
 from chromatrace.ingest.spool import Spool
@@ -51,7 +53,6 @@ _OF_ADDRESS = {2, 3}
 """Codes that may concern a part of the registers of a request."""
 _OF_PART = _OF_ADDRESS | {4}
 
-_RESUME_WINDOW = 8_192
 _RESUME_LIMIT = 400_000
 _SPOOL_RETRY_S = 1.0
 _STORE_AFTER_NS = 500_000_000
@@ -64,44 +65,6 @@ class _ConnectionClosed(ConnectionError):
 
 class DeviceUnavailable(Unavailable):
     """No device responds."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModbusSettings:
-    """Address, channel and register map. Raises `InvalidInput`, which names the setting.
-
-    once       read each tag once, then end
-    timeout_s  timeout of a connection attempt and of a request
-    backoff_s  minimum and maximum pause before a reconnect, and before the next request to a silent device
-    give_up_s  maximum time without a response; None: unlimited
-    """
-
-    host: str
-    port: int
-    channel: str
-    map: RegisterMap
-    once: bool = False
-    timeout_s: float = 3.0
-    backoff_s: tuple[float, float] = (0.2, 30.0)
-    give_up_s: float | None = None
-
-    def __post_init__(self) -> None:
-        if not self.host or not 1 <= self.port <= 65_535:
-            raise InvalidInput(f"expected HOST:PORT, got {self.address!r}", field="address")
-        if not 1 <= len(self.channel) <= 120:
-            raise InvalidInput(f"expected 1 to 120 characters, got {self.channel!r}", field="channel")
-        for name in ("timeout_s", "give_up_s"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise InvalidInput(f"{value} is not a finite number above 0", field=name)
-        minimum, maximum = self.backoff_s
-        if not 0 < minimum <= maximum < float("inf"):
-            raise InvalidInput(f"expected 0 < minimum <= maximum, got {self.backoff_s}", field="backoff_s")
-
-    @property
-    def address(self) -> str:
-        """Return HOST:PORT."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(order=True, slots=True)
@@ -124,9 +87,11 @@ class _Pause:
 class ModbusGateway:
     """Stores the readings of the devices at one address in one channel. `statistics` can be read at any time."""
 
-    def __init__(self, settings: ModbusSettings, spool: Spool) -> None:
+    def __init__(self, settings: ModbusSettings, spool: Spool, recorder: Recorder | None = None) -> None:
         self.settings = settings
         self.statistics = ModbusStatistics()
+        self._recorder = recorder or NoRecorder()
+        self._letters: list[DeadLetter] = []
         self._spool = spool
         self._stop = threading.Event()
         # The gateway itself retries: pymodbus would repeat a request on a connection with late responses.
@@ -146,6 +111,7 @@ class ModbusGateway:
         """
         self._stop = stop
         self._last_response_s = time.monotonic()
+        self._polls.clear()
         self._resume({tag.source for tag in self.settings.map.tags})
         self._schedule(blocks_of(self.settings.map.tags), time.monotonic_ns())
         pause_s, maximum_pause_s = self.settings.backoff_s
@@ -350,14 +316,27 @@ class ModbusGateway:
         try:
             value = decode(tag, words)
         except ValueError as error:
-            self._add_bad(Block((tag,)), time_ns, BAD_OUT_OF_RANGE, str(error), readings)
+            self._add_bad(Block((tag,)), time_ns, BAD_OUT_OF_RANGE, str(error), readings, words)
             return
         readings.append(self._reading(tag, time_ns, value, GOOD))
 
-    def _add_bad(self, block: Block, time_ns: int, quality: int, reason: str, readings: list[Reading]) -> None:
+    def _add_bad(
+        self,
+        block: Block,
+        time_ns: int,
+        quality: int,
+        reason: str,
+        readings: list[Reading],
+        words: Sequence[int] = (),
+    ) -> None:
+        """Add a bad reading of each tag. The first one with this reason, and each with registers, is a dead letter."""
         for tag in block.tags:
-            if self.statistics.add_bad(tag.source, tag.tag, reason):
+            first = self.statistics.add_bad(tag.source, tag.tag, reason)
+            if first:
                 _logger.warning("%s of %s is bad: %s", tag.tag, tag.source, reason)
+            if first or words:
+                address = f"unit {tag.unit_id}, {tag.table} {tag.address}"
+                self._letters.append(registers_letter(tag.source, tag.tag, reason, time_ns, address, words))
             readings.append(self._reading(tag, time_ns, None, quality))
 
     def _reading(self, tag: ModbusTag, time_ns: int, value: ReadingValue, quality: int) -> Reading:
@@ -366,20 +345,17 @@ class ModbusGateway:
         return Reading(tag.source, tag.tag, time_ns, time.time_ns(), value, tag.unit, quality, sequence)
 
     def _resume(self, sources: set[str]) -> None:
-        """Find the next sequence number of each source, searching backwards from the end of the channel."""
-        stop = self._spool.size(self.settings.channel)
-        limit = max(0, stop - _RESUME_LIMIT)
-        while stop > limit and sources - self._next_sequence.keys():
-            start = max(limit, stop - _RESUME_WINDOW)
-            for source, *_, sequence, _ in self._spool.fields(self.settings.channel, start, stop):
-                if source in sources:
-                    self._next_sequence[source] = max(self._next_sequence.get(source, 0), sequence + 1)
-            stop = start
+        """Find the next sequence number of each source among the last readings of the channel."""
+        for (source, _), end in self._spool.series_ends(self.settings.channel, _RESUME_LIMIT, 0).items():
+            if end is not None and source in sources:
+                self._next_sequence[source] = max(self._next_sequence.get(source, 0), end.sequence + 1)
 
     def _store(self, readings: list[Reading]) -> None:
         """Store readings. Retry while the spool is unavailable; no polls happen meanwhile."""
         while readings:
             try:
+                self._recorder.record(self._letters)
+                self._letters.clear()
                 result = self._spool.append(self.settings.channel, readings)
             except SpoolUnavailable as error:
                 self.statistics.spool_retries += 1

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import queue
 import random
+import re
 import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -20,6 +23,17 @@ from paho.mqtt.reasoncodes import ReasonCode
 from chromatrace.domain.errors import NotAuthorised, Unavailable
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.errors import SpoolUnavailable
+from chromatrace.ingest.gateway.clock import CLOCK_TOLERANCE_NS
+from chromatrace.ingest.gateway.dead_letters import (
+    BLOCK,
+    DEAD_LETTER,
+    DeadLetter,
+    NoRecorder,
+    Overflow,
+    Recorder,
+    lost_letter,
+    message_letter,
+)
 from chromatrace.ingest.gateway.statistics import GatewayStatistics, RejectedTagValue, UnfilledGap
 from chromatrace.ingest.gateway.values import ReceivedValue
 from chromatrace.ingest.gateway.writer import SpoolWriter
@@ -31,6 +45,8 @@ from chromatrace.ingest.spool import Spool
 _POLL_S = 0.2
 _SPOOL_RETRY_S = 1.0
 _RESUME_READINGS = 8_192
+_DROPPED_PART = 10
+_BIRTH = re.compile(r"spBv1\.0/[^/]+/[ND]BIRTH/")
 _AUTHENTICATION_CODES = ("Bad user name or password", "Not authorized")
 _logger = logging.getLogger(__name__)
 
@@ -48,14 +64,19 @@ class _Message:
     qos: int
 
 
-class _Connection:
+class Connection:
     """One connection. Paho's thread puts messages into a bounded queue and waits while the queue is full.
 
     A connection is never used again after it is lost, so a message is acknowledged on the connection that delivered it.
     """
 
-    def __init__(self, settings: MqttSettings) -> None:
+    def __init__(self, settings: MqttSettings, overflowed: Callable[[list[_Message]], bool] | None) -> None:
+        """Prepare a connection. `overflowed` records messages that a full queue drops, or returns False to wait.
+
+        None: a full queue always waits.
+        """
         self._settings = settings
+        self._overflowed = overflowed
         self.messages: queue.Queue[_Message] = queue.Queue(settings.buffer)
         self.lost = threading.Event()
         self.session_present = False
@@ -152,6 +173,8 @@ class _Connection:
             client.ack(message.mid, message.qos)
             return
         item = _Message(message.topic, bytes(message.payload), time.time_ns(), message.mid, message.qos)
+        if self._overflowed is not None and self.messages.full():
+            self._drop_oldest(self._overflowed)
         while True:
             try:
                 self.messages.put(item, timeout=_POLL_S)
@@ -161,19 +184,44 @@ class _Connection:
                     self.dropped += 1  # of QoS 1: the broker delivers it again
                     return
 
+    def _drop_oldest(self, overflowed: Callable[[list[_Message]], bool]) -> None:
+        """Remove the oldest messages after their loss is recorded. A part of the queue shares one record."""
+        with self.messages.mutex:
+            oldest = list(islice(self.messages.queue, max(1, self.messages.maxsize // _DROPPED_PART)))
+        if not oldest or not overflowed(oldest):
+            return
+        for message in oldest:
+            with self.messages.mutex:
+                # The storing thread may have taken it meanwhile. Then it is stored, and a replay finds a duplicate.
+                if not self.messages.queue or self.messages.queue[0] is not message:
+                    continue
+                self.messages.queue.popleft()
+                self.messages.not_full.notify()
+            if message.qos:
+                self.client.ack(message.mid, message.qos)
+
 
 class MqttGateway:
     """Stores the readings of one broker in one channel. `statistics` can be read at any time."""
 
-    def __init__(self, settings: MqttSettings, spool: Spool) -> None:
+    def __init__(
+        self,
+        settings: MqttSettings,
+        spool: Spool,
+        recorder: Recorder | None = None,
+        *,
+        overflow: Overflow = BLOCK,
+        clock_tolerance_ns: int = CLOCK_TOLERANCE_NS,
+    ) -> None:
         self.settings = settings
         self.statistics = GatewayStatistics()
         self._spool = spool
-        self._writer = SpoolWriter(spool, settings.channel, self.statistics)
-        self._known: set[tuple[str, str]] = set()
+        self._recorder = recorder or NoRecorder()
+        self._overflow = overflow
+        self._writer = SpoolWriter(spool, settings.channel, self.statistics, self._recorder, clock_tolerance_ns)
         self._stop = threading.Event()
         self._logged_reason = ""
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._nodes = SparkplugNodes(self.statistics, self._request_rebirth)
         self._topics = JsonTopics(
             settings.json_tags, self.statistics, time_member=settings.time_member, time_unit=settings.time_unit
@@ -188,10 +236,11 @@ class MqttGateway:
         `SpoolCorrupt`, and `SpoolUnavailable` if the spool cannot be written at the end.
         """
         self._stop = stop
+        overflowed = None if self._overflow == BLOCK else self._overflowed
         pause_s, maximum_pause_s = self.settings.backoff_s
         unavailable_since = time.monotonic()
         while not stop.is_set():
-            connection = self._connection = _Connection(self.settings)
+            connection = self._connection = Connection(self.settings, overflowed)
             try:
                 try:
                     connection.open()
@@ -220,14 +269,14 @@ class MqttGateway:
             pause_s = min(2 * pause_s, maximum_pause_s)
         return self.statistics
 
-    def _opened(self, connection: _Connection) -> None:
+    def _opened(self, connection: Connection) -> None:
         """Count the connection, report what may be missing, and announce the primary host."""
         again = self.statistics.connects > 0
         self.statistics.connects += 1
         self.statistics.reconnects += again
         connection.publish_online()
         if again and not self.settings.persistent:
-            self._nodes.reconnected()
+            self._nodes.reconnected(nodes_waited=self.settings.primary_host is not None)
         elif again or (last := self._last_readings()):
             self._resumed(connection, [] if again else last)
         self.statistics.connected = True
@@ -235,11 +284,12 @@ class MqttGateway:
         self._logged_reason = ""
 
     def _last_readings(self) -> list[Reading]:
-        """Return the last readings of the channel, which an earlier run stored."""
+        """Return those of the last readings of the channel that may be of this broker, which an earlier run stored."""
         size = self._spool.size(self.settings.channel)
-        return list(self._spool.entries(self.settings.channel, max(0, size - _RESUME_READINGS)))
+        last = self._spool.entries(self.settings.channel, max(0, size - _RESUME_READINGS))
+        return [reading for reading in last if self.settings.may_have(reading.source)]
 
-    def _resumed(self, connection: _Connection, last: list[Reading]) -> None:
+    def _resumed(self, connection: Connection, last: list[Reading]) -> None:
         """Report that messages may be missing, unless the broker or the nodes kept them."""
         if not connection.session_present and self.settings.primary_host is None:
             start_ns = last[-1].received_ns if last else 0
@@ -268,36 +318,72 @@ class MqttGateway:
             _logger.warning("%s/%s: rebirth requested", group, node)
             self._connection.client.publish(f"spBv1.0/{group}/NCMD/{node}", rebirth_command())
 
-    def _store(self, connection: _Connection, timeout_s: float) -> None:
+    def _store(self, connection: Connection, timeout_s: float) -> None:
         """Store the next messages and then acknowledge them."""
         messages = _taken(connection.messages, self.settings.batch, timeout_s)
         values: list[ReceivedValue] = []
+        letters: list[DeadLetter] = []
+        births: dict[str, bytes] = {}
         for message in messages:
+            before = self.statistics.rejected
             if len(message.payload) > self.settings.max_payload:
                 reason = f"a payload of {len(message.payload):,} bytes; the maximum is {self.settings.max_payload:,}"
                 self.statistics.reject(RejectedTagValue(message.topic, "", reason))
-                continue
-            values += self._receive(message.topic, message.payload, message.received_ns)
+            else:
+                values += self._receive(message.topic, message.payload, message.received_ns)
+            if rejected := self.statistics.rejected - before:
+                letters.append(self._letter(message, rejected))
+            if _BIRTH.match(message.topic) and not self._topics.maps(message.topic):
+                births[message.topic] = message.payload
             if self.settings.persistent and not self._topics.maps(message.topic):
                 connection.client.unsubscribe(message.topic)  # a subscription of an earlier run
+        for topic, payload in births.items():
+            self._retried(functools.partial(self._recorder.remember_birth, topic, payload))
+        self._retried(lambda: self._recorder.record(letters))
         if values:
-            self._write(values)
+            self._retried(lambda: self._writer.write(values))
+            self.statistics.lag_ms = (time.time_ns() - values[-1].source_time_ns) / 1e6
         for message in messages:
             if message.qos:
                 connection.client.ack(message.mid, message.qos)
         self.statistics.buffered = connection.messages.qsize()
 
-    def _write(self, values: list[ReceivedValue]) -> None:
-        """Store values in the spool. Retry while it is unavailable; meanwhile the queue applies back-pressure."""
+    def _letter(self, message: _Message, rejected: int) -> DeadLetter:
+        """Return the letter of a message with the last `rejected` rejections."""
+        rejections = list(self.statistics.rejections)[-rejected:]
+        tags = {rejection.tag for rejection in rejections}
+        return message_letter(
+            rejections[-1].source,
+            rejections[-1].tag if len(tags) == 1 else "",
+            [rejection.reason for rejection in rejections],
+            message.received_ns,
+            message.topic,
+            message.payload,
+        )
+
+    def _overflowed(self, messages: list[_Message]) -> bool:
+        """Record messages that the full buffer drops. Return False if the gateway must wait instead."""
+        reason = "the buffer was full"
+        letters = [
+            message_letter(message.topic, "", [reason], message.received_ns, message.topic, message.payload)
+            if self._overflow == DEAD_LETTER
+            else lost_letter(message.topic, "", reason, message.received_ns)
+            for message in messages
+        ]
+        try:
+            self._recorder.record(letters)
+        except SpoolUnavailable as error:
+            self.statistics.last_error = str(error)
+            return False
+        self.statistics.dropped += len(messages)
+        return True
+
+    def _retried(self, store: Callable[[], object]) -> None:
+        """Store something. Retry while the spool is unavailable; meanwhile the queue applies back-pressure."""
         while True:
             try:
-                new = {(value.key.source, value.key.tag): value.key for value in values}
-                for series in self._known & new.keys():
-                    del new[series]
-                self._writer.resume(new.values())
-                self._writer.write(values)
-                self._known |= new.keys()
-                break
+                store()
+                return
             except SpoolUnavailable as error:
                 self.statistics.spool_retries += 1
                 self.statistics.last_error = str(error)
@@ -305,7 +391,6 @@ class MqttGateway:
                 if self._stop.is_set():
                     raise
                 self._stop.wait(_SPOOL_RETRY_S)
-        self.statistics.lag_ms = (time.time_ns() - values[-1].source_time_ns) / 1e6
 
 
 def _taken(messages: queue.Queue[_Message], maximum: int, timeout_s: float) -> list[_Message]:

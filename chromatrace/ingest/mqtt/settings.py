@@ -117,6 +117,13 @@ class MqttSettings:
         """Whether the broker keeps the session. Sparkplug requires a clean session (specification 3.0.0)."""
         return bool(self.json_tags)
 
+    def may_have(self, source: str) -> bool:
+        """Return whether readings of `source` may come from these topics. Other gateways may use the same channel."""
+        if self.json_tags:
+            return any(tag.key.source == source for tag in self.json_tags)
+        group, _, node = source.partition("/")
+        return bool(node) and (not self.groups or group in self.groups)
+
     @property
     def subscriptions(self) -> list[tuple[str, int]]:
         """Topic filters with QoS."""

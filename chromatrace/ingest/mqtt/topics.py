@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -40,20 +40,35 @@ def parse_mapping(text: str) -> JsonTag:
             field="topic",
             hint="for example press/force=press/force[kN], or press/state#/force=press/force[kN]",
         )
-    pointer, tag, unit = match["pointer"], match["tag"], match["unit"] or ""
+    return json_tag(match["topic"], match["pointer"], match["source"], match["tag"], match["unit"] or "")
+
+
+def json_tag(topic: str, pointer: str | None, source: str, tag: str, unit: str) -> JsonTag:
+    """Return the mapping of a member of a topic to a tag. Raises `InvalidInput`.
+
+    pointer  JSON pointer as a URI fragment, such as #/force; None: #/value
+    tag      "*": each member is a tag
+    """
+    if any(sign in topic for sign in "+#\0"):
+        raise InvalidInput(f"{topic!r} has a wildcard", field="topic")
     if tag == "*" and (pointer or unit):
-        raise InvalidInput(f"{text!r} maps each member, so it has no pointer and no unit", field="topic")
+        raise InvalidInput(f"{topic!r} maps each member, so it has no pointer and no unit", field="topic")
     if pointer is not None and not pointer.startswith("#/"):
-        raise InvalidInput(f"{pointer!r} is not a JSON pointer such as #/force", field="topic")
-    Reading(match["source"], tag, 1, 1, 0.0, unit)
+        raise InvalidInput(f"{pointer!r} is not a JSON pointer such as #/force", field="pointer")
+    Reading(source, tag, 1, 1, 0.0, unit)
     names = (name.replace("~1", "/").replace("~0", "~") for name in (pointer or _DEFAULT_POINTER)[2:].split("/"))
-    members = None if tag == "*" else tuple(names)
-    return JsonTag(match["topic"], members, TagKey(match["source"], tag, unit))
+    return JsonTag(topic, None if tag == "*" else tuple(names), TagKey(source, tag, unit))
 
 
 def parse_mappings(texts: Iterable[str]) -> tuple[JsonTag, ...]:
     """Return the mappings. Raises `InvalidInput` if two have one tag."""
     tags = tuple(map(parse_mapping, texts))
+    check_tags(tags)
+    return tags
+
+
+def check_tags(tags: Collection[JsonTag]) -> None:
+    """Raise `InvalidInput` if two mappings have one tag."""
     seen: set[tuple[str, str]] = set()
     for tag in tags:
         series = (tag.key.source, tag.key.tag)
@@ -63,7 +78,6 @@ def parse_mappings(texts: Iterable[str]) -> tuple[JsonTag, ...]:
     for source in {tag.key.source for tag in tags if tag.members is None}:
         if sum(tag.key.source == source for tag in tags) > 1:
             raise InvalidInput(f"{source}/* and another mapping have the same source", field="topic")
-    return tags
 
 
 class JsonTopics:

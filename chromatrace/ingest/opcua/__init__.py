@@ -20,18 +20,3 @@ Guarantees of the gateway:
     writer      sequence numbers, duplicates, the spool
     background  the gateway in a thread
 """
-
-from __future__ import annotations
-
-from chromatrace.ingest.gateway.statistics import GatewayStatistics
-from chromatrace.ingest.opcua.background import BackgroundGateway
-from chromatrace.ingest.opcua.gateway import OpcUaGateway
-from chromatrace.ingest.opcua.settings import OpcUaSecurity, OpcUaSettings
-
-__all__ = [
-    "BackgroundGateway",
-    "GatewayStatistics",
-    "OpcUaGateway",
-    "OpcUaSecurity",
-    "OpcUaSettings",
-]

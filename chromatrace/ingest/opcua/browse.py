@@ -19,6 +19,7 @@ Request = Callable[[Awaitable[Any]], Awaitable[Any]]
 _DEFAULT_LIMIT = 1_000
 """Nodes in a request to a server that states no limit."""
 _MAX_NODES = 100_000
+_MAX_RANGE = 1e300
 _LIMITS = {
     "read": ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
     "browse": ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse,
@@ -240,17 +241,32 @@ class Browser:
 
     async def _units(self, node_ids: Sequence[Any]) -> list[str]:
         """Return the unit of each variable: its property EngineeringUnits."""
+        return [unit_of(value) for value in await self._properties(node_ids, "EngineeringUnits")]
+
+    async def ranges(self, node_ids: Sequence[Any]) -> list[tuple[float, float] | None]:
+        """Return the range of the instrument of each variable: its property EURange."""
+        found: list[tuple[float, float] | None] = []
+        for value in await self._properties(node_ids, "EURange"):
+            low, high = getattr(value, "Low", None), getattr(value, "High", None)
+            if isinstance(low, float) and isinstance(high, float) and -_MAX_RANGE < low < high < _MAX_RANGE:
+                found.append((low, high))
+            else:
+                found.append(None)
+        return found
+
+    async def _properties(self, node_ids: Sequence[Any], name: str) -> list[Any]:
+        """Return the value of the property `name` of each variable, or None."""
         owners: list[int] = []
         properties: list[Any] = []
         for index, references in enumerate(await self.children(node_ids, properties=True)):
             for reference in references:
-                if reference.BrowseName.Name == "EngineeringUnits":
+                if reference.BrowseName.Name == name:
                     owners.append(index)
                     properties.append(ua.NodeId(reference.NodeId.Identifier, reference.NodeId.NamespaceIndex))
-        units = [""] * len(node_ids)
+        values: list[Any] = [None] * len(node_ids)
         for index, data in zip(owners, await self.read(properties, ua.AttributeIds.Value), strict=True):
-            units[index] = unit_of(data.Value.Value if data.Value is not None else None)
-        return units
+            values[index] = data.Value.Value if data.Value is not None else None
+        return values
 
     async def _enumerations(self, type_ids: Iterable[Any]) -> dict[Any, dict[int, str]]:
         """Return the names of the states of each data type that is an enumeration."""

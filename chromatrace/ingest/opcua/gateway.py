@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chromatrace.ingest.errors import SpoolUnavailable
+from chromatrace.ingest.gateway.clock import CLOCK_TOLERANCE_NS, is_future
+from chromatrace.ingest.gateway.dead_letters import (
+    BLOCK,
+    DEAD_LETTER,
+    DeadLetter,
+    NoRecorder,
+    Overflow,
+    Recorder,
+    lost_letter,
+    reading_letter,
+    rejected_letter,
+)
 from chromatrace.ingest.gateway.statistics import GatewayStatistics, RejectedTagValue, UnfilledGap
 from chromatrace.ingest.gateway.values import ReceivedValue, TagKey
-from chromatrace.ingest.gateway.writer import SpoolWriter, is_future
+from chromatrace.ingest.gateway.writer import SpoolWriter
 from chromatrace.ingest.opcua.buffer import Buffer
+from chromatrace.ingest.opcua.event_follower import EventFollower
 from chromatrace.ingest.opcua.session import (
     CONNECTION_ERRORS,
     HistoryUnavailable,
@@ -35,10 +49,23 @@ _logger = logging.getLogger(__name__)
 class OpcUaGateway:
     """Stores the readings of one server in one channel. `statistics` can be read at any time."""
 
-    def __init__(self, settings: OpcUaSettings, spool: Spool) -> None:
+    def __init__(
+        self,
+        settings: OpcUaSettings,
+        spool: Spool,
+        recorder: Recorder | None = None,
+        *,
+        overflow: Overflow = BLOCK,
+        clock_tolerance_ns: int = CLOCK_TOLERANCE_NS,
+    ) -> None:
         self.settings = settings
         self.statistics = GatewayStatistics()
-        self._writer = SpoolWriter(spool, settings.channel, self.statistics)
+        self._recorder = recorder or NoRecorder()
+        self._overflow = overflow
+        self._tolerance_ns = clock_tolerance_ns
+        self._letters: list[DeadLetter] = []
+        self._writer = SpoolWriter(spool, settings.channel, self.statistics, self._recorder, clock_tolerance_ns)
+        self._events = EventFollower(settings, self._writer, self.statistics, self._letters)
         self._keys: list[TagKey] = []
         self._stop = asyncio.Event()
         self._logged_reason = ""
@@ -96,24 +123,30 @@ class OpcUaGateway:
 
     async def _serve(self, session: Session) -> bool:
         """Serve one connection. Return whether the gateway is done. Raises `CONNECTION_ERRORS`."""
-        buffer = Buffer(self.settings.buffer)
+        buffer = Buffer(self.settings.buffer, None if self._overflow == BLOCK else self._overflowed)
         self._keys = await session.browse()
         self._report_left_out(session)
         await asyncio.to_thread(self._writer.resume, self._keys)
 
-        async def notified(items: list[Any], missed: bool) -> None:
+        self._events.start(session.events, self._keys)
+
+        async def notified(items: list[Any], events: list[Any], missed: bool) -> None:
             received_ns = time.time_ns()
             values = [
                 value
                 for item in items
                 if (value := self._decode(self._keys[item.ClientHandle], item.Value, received_ns)) is not None
             ]
+            values += await self._events.received(events, missed=missed)
             await buffer.put(values, missed)
             self.statistics.buffered = len(buffer)
 
         for key, reason in await session.subscribe(self._keys, notified):
             self.statistics.reject(RejectedTagValue(key.source, key.tag, f"subscription failed: {reason}"))
+        if not session.has_events:
+            self._events.stop()
         # Subscribe before catching up: new values wait in the buffer, so there is no gap between the two.
+        await self._write(await self._events.missed())
         if not await self._catch_up(session):
             return True  # The buffered values come after a gap. The next run reads both from the history.
         self.statistics.reconnects += self.statistics.connects > 0
@@ -140,6 +173,9 @@ class OpcUaGateway:
         """Store buffered values until the gateway is stopped or finished. Raises ConnectionError."""
         while True:
             values, missed = await buffer.get(self.settings.batch, timeout_s=_POLL_S)
+            await self._record_letters()
+            if self._events.incomplete:
+                await self._write(await self._events.missed())
             if values:
                 await self._fill_overflows(session, values, missed)
                 await self._write(values)
@@ -163,6 +199,7 @@ class OpcUaGateway:
                 continue
             if not await asyncio.to_thread(self._writer.has, key, current_ns):
                 return False
+        await self._write(await self._events.missed())
         return True
 
     async def _catch_up(self, session: Session) -> bool:
@@ -197,7 +234,7 @@ class OpcUaGateway:
         """Read the values that were lost by a queue overflow or a lost message, before later values are stored."""
         overflowed: dict[str, ReceivedValue] = {}
         for value in values:
-            if value.overflow or missed:
+            if (value.overflow or missed) and value.key.node_id is not None:
                 overflowed[value.key.tag] = value
         for value in overflowed.values():
             self.statistics.overflows += 1
@@ -206,7 +243,7 @@ class OpcUaGateway:
 
     async def _fetch(self, session: Session, key: TagKey, start_ns: int, end_ns: int | None) -> list[ReceivedValue]:
         """Read the history of a tag. A gap that the history does not fill is counted and logged."""
-        if end_ns is not None and is_future(end_ns, time.time_ns()):
+        if end_ns is not None and is_future(end_ns, time.time_ns(), self._tolerance_ns):
             end_ns = None  # the clock of the source is wrong, so the time does not limit the history
         if end_ns is not None and end_ns <= start_ns:
             return []
@@ -234,28 +271,58 @@ class OpcUaGateway:
         if isinstance(value, str):
             _logger.warning("%s of %s rejected: %s", key.tag, key.source, value)
             self.statistics.reject(RejectedTagValue(key.source, key.tag, value))
+            self._letters.append(_letter(key, data, value, received_ns))
             return None
         return value
+
+    async def _overflowed(self, values: list[ReceivedValue]) -> bool:
+        """Record the values that the full buffer drops. Return False if it must wait instead."""
+        reason = "the buffer was full"
+        letters = [
+            reading_letter(value, reason)
+            if self._overflow == DEAD_LETTER
+            else lost_letter(value.key.source, value.key.tag, reason, value.received_ns)
+            for value in values
+        ]
+        try:
+            await asyncio.to_thread(self._recorder.record, letters)
+        except SpoolUnavailable as error:
+            self.statistics.last_error = str(error)
+            return False
+        self.statistics.dropped += len(values)
+        for value in values:
+            self._writer.skip(value.key.source, 1)
+        return True
+
+    async def _record_letters(self) -> None:
+        if self._letters:
+            letters = list(self._letters)
+            self._letters.clear()
+            await self._retried(lambda: self._recorder.record(letters))
 
     async def _write_sorted(self, values: list[ReceivedValue]) -> None:
         await self._write(sorted(values, key=lambda value: value.source_time_ns))
 
     async def _write(self, values: Sequence[ReceivedValue]) -> None:
         """Store values in the spool. Retry while it is unavailable; meanwhile the buffer applies back-pressure."""
+        await self._record_letters()
         for start in range(0, len(values), self.settings.batch):
             batch = values[start : start + self.settings.batch]
-            while True:
-                try:
-                    await asyncio.to_thread(self._writer.write, batch)
-                    break
-                except SpoolUnavailable as error:
-                    self.statistics.spool_retries += 1
-                    self.statistics.last_error = str(error)
-                    _logger.error("%s; retrying", error)
-                    if self._stop.is_set():
-                        raise
-                    await _wait(self._stop, _SPOOL_RETRY_S)
+            await self._retried(functools.partial(self._writer.write, batch))
             self.statistics.lag_ms = (time.time_ns() - batch[-1].source_time_ns) / 1e6
+
+    async def _retried(self, store: Callable[[], object]) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(store)
+                return
+            except SpoolUnavailable as error:
+                self.statistics.spool_retries += 1
+                self.statistics.last_error = str(error)
+                _logger.error("%s; retrying", error)
+                if self._stop.is_set():
+                    raise
+                await _wait(self._stop, _SPOOL_RETRY_S)
 
 
 @dataclass(slots=True)
@@ -286,6 +353,21 @@ class _HistoryCoverage:
         if self.known_start and self.first_ns is not None and self.first_ns > self.start_ns:
             return "the server's history starts after the last stored reading"
         return None
+
+
+def _letter(key: TagKey, data: Any, reason: str, received_ns: int) -> DeadLetter:
+    """Return the letter of a data value that is not a valid reading."""
+    return rejected_letter(
+        key.source,
+        key.tag,
+        reason,
+        received_ns,
+        address=key.node_id.to_string(),
+        time_ns=source_time_ns(data),
+        value=None if data.Value is None else data.Value.Value,
+        unit=key.unit,
+        quality=0 if data.StatusCode is None else int(data.StatusCode.value),
+    )
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

@@ -16,6 +16,7 @@ from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from chromatrace.domain.errors import InvalidInput, NotAuthorised, Unavailable
 from chromatrace.ingest.gateway.values import TagKey
 from chromatrace.ingest.opcua.browse import Browser, Found, LeftOut
+from chromatrace.ingest.opcua.event_session import EventSession
 from chromatrace.ingest.opcua.settings import OpcUaSettings
 from chromatrace.ingest.opcua.trust import require_trusted, server_certificate
 from chromatrace.ingest.opcua.values import to_datetime
@@ -53,8 +54,10 @@ class Session:
         self._finished: list[Node] = []
         self._silence_s = float("inf")
         self.lost = asyncio.Event()
+        self.has_events = False
         self.left_out: list[LeftOut] = []
         self._browser = Browser(client, self._request)
+        self.events = EventSession(client, self._browser, self._request, settings)
 
     async def browse(self) -> list[TagKey]:
         """Return the tags that the settings select. Raises `InvalidInput` if there are none, or if two have one name.
@@ -67,6 +70,15 @@ class Session:
         if not found.keys:
             raise InvalidInput(f"no tags in the namespace {self._settings.namespace}", field="namespace")
         return found.keys
+
+    async def namespaces(self) -> list[str]:
+        """Return the namespaces that the server adds to the standard one."""
+        listed: list[str] = await self._request(self._client.get_namespace_array())
+        return listed[1:]
+
+    async def ranges(self, keys: Sequence[TagKey]) -> list[tuple[float, float] | None]:
+        """Return the range of the instrument of each tag, if the server states it."""
+        return await self._browser.ranges([key.node_id for key in keys])
 
     async def _named_nodes(self) -> Found:
         try:
@@ -109,13 +121,13 @@ class Session:
         return nodes
 
     async def subscribe(
-        self, keys: Sequence[TagKey], notified: Callable[[list[Any], bool], Awaitable[None]]
+        self, keys: Sequence[TagKey], notified: Callable[[list[Any], list[Any], bool], Awaitable[None]]
     ) -> list[tuple[TagKey, str]]:
-        """Subscribe to all tags. Return the tags that the server rejects, with the reason.
+        """Subscribe to all tags, and to the events if the server has them. Return the rejected tags with the reason.
 
-        `notified(items, missed)` is awaited for each message before the next one is requested. `items` are
-        MonitoredItemNotification objects whose client handle is the position of the tag. `missed`: an earlier message
-        was lost.
+        `notified(items, events, missed)` is awaited for each message before the next one is requested. `items` are
+        MonitoredItemNotification objects whose client handle is the position of the tag. `events` are the fields of
+        events. `missed`: an earlier message was lost.
         """
         parameters = ua.CreateSubscriptionParameters()
         parameters.RequestedPublishingInterval = self._settings.publishing_interval_ms
@@ -130,16 +142,19 @@ class Session:
             self._last_heard = time.monotonic()
             message = result.NotificationMessage
             items: list[Any] = []
+            events: list[Any] = []
             for part in message.NotificationData or ():
                 if isinstance(part, ua.StatusChangeNotification):
                     self.lost.set()
                 elif isinstance(part, ua.DataChangeNotification):
                     items += part.MonitoredItems
-            if items:
+                elif isinstance(part, ua.EventNotificationList):
+                    events += [event.EventFields for event in part.Events]
+            if items or events:
                 missed = message.SequenceNumber != expected
                 # Sequence numbers run from 1 to 2^32 - 1 and wrap around (OPC UA Part 4, 7.26).
                 expected = message.SequenceNumber % (2**32 - 1) + 1
-                await notified(items, missed)
+                await notified(items, events, missed)
                 self._last_heard = time.monotonic()
 
         subscription = await self._request(self._client.uaclient.create_subscription(parameters, published))
@@ -156,7 +171,17 @@ class Session:
             return response
 
         items = [self._item(key, handle) for handle, key in enumerate(keys)]
-        results = await self._browser.monitor(items, monitor)
+        self.has_events = self._settings.events and await self.events.available()
+        if self.has_events:
+            # In the request of the first tags: a server that waits for a client then loses no event.
+            event_result, *results = await self._browser.monitor([self.events.item(), *items], monitor)
+            if not event_result.StatusCode.is_good():
+                (event_result,) = await self._browser.monitor([self.events.item(conditions=False)], monitor)
+            self.has_events = event_result.StatusCode.is_good()
+        else:
+            results = await self._browser.monitor(items, monitor)
+        if self.has_events:
+            await self.events.refresh(subscription.SubscriptionId)
         return [
             (key, result.StatusCode.name)
             for key, result in zip(keys, results, strict=True)
@@ -234,6 +259,27 @@ class Session:
                 return False
         return True
 
+    async def read(self, node_id: str) -> Any:
+        """Return the value of a variable. Raises `InvalidInput` for an invalid node id."""
+        return await self._request(self._node(node_id).read_value())
+
+    async def write(self, node_id: str, value: Any) -> None:
+        """Write a variable once, in its own type. Raises `InvalidInput` if the value does not fit the type."""
+        node = self._node(node_id)
+        kind = await self._request(node.read_data_type_as_variant_type())
+        # A server may reject a value with a time of its own (Part 4, 5.11.4), so only the value is sent.
+        await self._request(node.write_attribute(ua.AttributeIds.Value, ua.DataValue(_variant(value, kind))))
+
+    async def call(self, object_id: str, method_id: str, arguments: Sequence[Any]) -> Any:
+        """Call a method of an object once."""
+        return await self._request(self._node(object_id).call_method(self._node(method_id), *arguments))
+
+    def _node(self, node_id: str) -> Node:
+        try:
+            return self._client.get_node(ua.NodeId.from_string(node_id))
+        except ua.UaStringParsingError as error:
+            raise InvalidInput(f"{node_id!r} is not a node id", field="node") from error
+
     def silent(self) -> bool:
         """Return whether the server has sent no value and no keep-alive for longer than agreed."""
         return time.monotonic() - self._last_heard > self._silence_s
@@ -301,6 +347,23 @@ async def _secure(client: Client, settings: OpcUaSettings) -> None:
     if security.user is not None:
         client.set_user(security.user)
         client.set_password(security.password or "")
+
+
+def _variant(value: Any, kind: ua.VariantType) -> ua.Variant:
+    """Return a value in the type of a variable. Raises `InvalidInput`."""
+    if kind == ua.VariantType.Boolean:
+        fits = value in (True, False, "true", "false")
+        value = value in (True, "true")
+    elif kind in (ua.VariantType.Float, ua.VariantType.Double):
+        fits = isinstance(value, float | int)
+    elif kind == ua.VariantType.String:
+        fits, value = value is not None, str(value)
+    else:
+        fits = isinstance(value, float | int) and value == int(value)
+        value = int(value) if fits else value
+    if not fits:
+        raise InvalidInput(f"{value!r} does not fit the type {kind.name} of the variable", field="value")
+    return ua.Variant(value, kind)
 
 
 def _node_id(reference: Any) -> Any:

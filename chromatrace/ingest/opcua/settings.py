@@ -43,6 +43,7 @@ class OpcUaSettings:
     source                 name of the source; None: the browse name of the object
     since_ns               start of the history to read for tags without stored readings (Unix nanoseconds; 0: all of
                            it); None: start with the live values
+    events                 store the events and alarms of the server, if it has them
     once                   end when the server reports that it has finished and all its values are stored
     publishing_interval_ms interval at which the server publishes
     queue_size             values that the server queues for each tag between two notifications
@@ -60,6 +61,7 @@ class OpcUaSettings:
     nodes: tuple[str, ...] = ()
     source: str | None = None
     since_ns: int | None = None
+    events: bool = True
     once: bool = False
     publishing_interval_ms: float = 200.0
     queue_size: int = 1_000

@@ -74,13 +74,17 @@ def _converted(value: Any, states: Mapping[int, str] | None) -> ReadingValue:
 
 def source_time_ns(data: Any) -> int | None:
     """Return the source time in Unix nanoseconds, or None if missing or before 1970."""
-    time = data.SourceTimestamp
+    # SourcePicoseconds counts intervals of 10 ps (OPC UA Part 4, 7.11).
+    return time_ns_of(data.SourceTimestamp, (data.SourcePicoseconds or 0) * 10 // 1000)
+
+
+def time_ns_of(time: datetime | None, nanoseconds: int = 0) -> int | None:
+    """Return a UTC time plus `nanoseconds` in Unix nanoseconds, or None if missing or before 1970."""
     if time is None:
         return None
     aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
-    # SourcePicoseconds counts intervals of 10 ps (OPC UA Part 4, 7.11).
-    nanoseconds = (aware - _EPOCH) // _MICROSECOND * 1000 + (data.SourcePicoseconds or 0) * 10 // 1000
-    return nanoseconds if nanoseconds > 0 else None
+    time_ns = (aware - _EPOCH) // _MICROSECOND * 1000 + nanoseconds
+    return time_ns if time_ns > 0 else None
 
 
 def to_datetime(time_ns: int) -> datetime:

@@ -9,7 +9,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -175,10 +175,14 @@ def interpret(rows: Rows, layout: Layout, source: str) -> Interpretation:
 
 
 def _is_transposed(content: Sequence[Row], delimiter: str | None, layout: Layout, complete: bool) -> bool:
-    """Return whether only the number of lines, not the number of cells, equals the number of columns named."""
+    """Return whether a table without a header and times is transposed."""
     if layout.columns is None or layout.step is None or not complete or layout.skip_lines:
         return False
-    width = len(layout.columns)
+    return _has_transposed_shape(content, delimiter, len(layout.columns))
+
+
+def _has_transposed_shape(content: Sequence[Row], delimiter: str | None, width: int) -> bool:
+    """Return whether only the number of lines, not the number of cells, equals the number of columns named."""
     cells = [row.cells if row.cells is not None else _try_split(row.text or "", delimiter or " ") for row in content]
     widths = {len(row) for row in cells}
     return len(content) == width and widths != {width} and len(widths) == 1 and all(map(_is_data, cells))
@@ -677,7 +681,8 @@ class NumberTable:
 def number_table(rows: Rows, layout: Layout, *, maximum_rows: int) -> NumberTable:
     """Return the columns of a table that does not have to have times, such as a spectrum.
 
-    Raises `LayoutError`, `FileFormatError`; the latter also for a row with another number of cells.
+    The table is transposed first if the layout states it, or if it has as many lines as the layout has columns. Raises
+    `LayoutError`, `FileFormatError`; the latter also for a row with another number of cells.
     """
     everything = list(islice(rows.rows, maximum_rows + SAMPLE_ROWS))
     sample = everything[:SAMPLE_ROWS]
@@ -687,6 +692,12 @@ def number_table(rows: Rows, layout: Layout, *, maximum_rows: int) -> NumberTabl
     if len(everything) > maximum_rows:
         raise FileFormatError(f"the table has more than {maximum_rows:,} rows", field="path")
     delimiter = None if rows.cells_given else _delimiter(content, layout)
+    lines_only = len(everything) <= SAMPLE_ROWS and layout.columns is not None
+    if layout.transposed or (lines_only and _has_transposed_shape(content, delimiter, len(layout.columns or ()))):
+        kept = (row for row in everything if not is_blank(row) and not is_comment(row))
+        lines_of_tags = Rows(kept, rows.facts, rows.position, rows.cells_given, rows.notes)
+        turned = transposed(lines_of_tags, lambda text: split(text, delimiter or " "))
+        return number_table(turned, replace(layout, transposed=False, columns=None), maximum_rows=maximum_rows)
     table = _Table(rows, layout, sample, delimiter)
     names, units, start = table.head()
     cells: list[list[str]] = [[] for _ in names]

@@ -9,9 +9,10 @@ import numpy as np
 
 from chromatrace.domain.errors import NotFound
 from chromatrace.plant.devices.electrochromic import ElectrochromicStack
-from chromatrace.plant.errors import PlantError
 from chromatrace.plant.films import Film
+from chromatrace.plant.names import Names
 from chromatrace.plant.records import Plant
+from chromatrace.storage.toml import TomlTable
 
 _KINDS = {"electrochromic-stack": ElectrochromicStack}
 
@@ -32,17 +33,16 @@ class Device(Protocol):
         ...
 
 
-def check_device(plant: Plant) -> None:
-    """Check the device's parameters and the quantities of the check sheets. Raises `PlantError`."""
-    if plant.device is None:
-        return
-    if plant.device.kind not in _KINDS:
-        raise PlantError(f"{plant.device.kind!r} is not one of {', '.join(_KINDS)}", field="device.kind")
-    _KINDS[plant.device.kind](plant)
+def check_device(names: Names, top: TomlTable) -> None:
+    """Check the device's parameters and the quantities of the check sheets. `top` is the whole file."""
+    table = top.table("device")
+    kind = table.choice("kind", tuple(_KINDS))
+    if table.valid:
+        _KINDS[kind].check(names, top)
 
 
 def build_device(plant: Plant) -> Device:
     """Return the device model of a plant. Raises `NotFound` if it has none."""
     if plant.device is None:
         raise NotFound(f"{plant.name} has no device model; its inspections cannot be simulated", field="device")
-    return _KINDS[plant.device.kind](plant)
+    return _KINDS[plant.device.kind](TomlTable(plant.device.parameters, "device"))

@@ -19,20 +19,19 @@ from typing import TypeVar
 
 import numpy as np
 
-from chromatrace.plant.errors import PlantError
 from chromatrace.plant.films import Film
-from chromatrace.plant.records import Plant
-from chromatrace.plant.table import TomlTable
+from chromatrace.plant.names import Names
+from chromatrace.quality import optical_consistency
+from chromatrace.storage.toml import TomlTable
 
 FIRST = ("crystalline share", "W5+ share", "film thickness", "grain size")
 FINAL = ("optical modulation", "coloration efficiency", "cycling stability", "switching time", "optical memory")
-AUXILIARY = ("bleached transmittance", "coloured transmittance", "charge density")
-"""Measured with the final quantities, in %, % and C/cm²."""
+AUXILIARY = {"bleached transmittance": "%", "coloured transmittance": "%", "charge density": "C/cm2"}
+"""Units of the values that are measured with the final quantities."""
 
 _SPECIFIED_BASE_PA = 1e-3
 _UNIT_SPREAD = 0.01
 _INSTRUMENT = 0.004
-_MINIMUM_DENSITY_CHANGE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +55,33 @@ _Part = TypeVar("_Part", _Layer, _Stack)
 
 
 class ElectrochromicStack:
-    """The `Device` of an electrochromic window. Raises `PlantError`, which names the field."""
+    """The `Device` of an electrochromic window. `table` has its parameters."""
 
-    def __init__(self, plant: Plant) -> None:
-        table = TomlTable({} if plant.device is None else plant.device.parameters, "device")
+    def __init__(self, table: TomlTable) -> None:
         self._working_station = table.text("working_station")
         self._counter_station = table.text("counter_station")
         self._working = _numbers(table, "working", _Layer)
         self._counter = _numbers(table, "counter", _Layer)
         self._stack = _numbers(table, "stack", _Stack)
         table.finish()
-        self._check(plant)
 
-    def _check(self, plant: Plant) -> None:
-        known = {station.id for station in plant.stations}
+    @classmethod
+    def check(cls, names: Names, top: TomlTable) -> None:
+        """Check the parameters, and that the quantities of the check sheets can be measured."""
+        table = top.table("device")
+        table.text("kind")
+        cls(table)
         for name in ("working_station", "counter_station"):
-            if getattr(self, f"_{name}") not in known:
-                raise PlantError(f"unknown station {getattr(self, f'_{name}')!r}", field=f"device.{name}")
-        for position, sheet in enumerate(plant.check_sheets):
-            measurable = {"first": FIRST, "final": FINAL}.get(sheet.stage, ())
-            for line, check in enumerate(sheet.checks):
-                if check.quantity not in measurable:
-                    raise PlantError(
-                        f"{check.quantity!r} cannot be measured at stage {sheet.stage!r}",
-                        field=f"check_sheets[{position}].checks[{line}].quantity",
-                        hint=f"measurable: {', '.join(measurable) or 'nothing'}",
+            table.reference(name, "station", names["stations"])
+        for sheet in top.tables("check_sheets"):
+            measurable = {"first": FIRST, "final": FINAL}.get(sheet.text("stage"), ())
+            for check in sheet.tables("checks"):
+                quantity = check.text("quantity")
+                if quantity and quantity not in measurable:
+                    check.mistake(
+                        "quantity",
+                        f"{quantity!r} cannot be measured at stage {sheet.text('stage')!r}",
+                        f"measurable: {', '.join(measurable) or 'nothing'}",
                     )
 
     def stations(self, stage: str) -> tuple[str, ...]:
@@ -101,7 +102,9 @@ class ElectrochromicStack:
         bleached, coloured = values["bleached transmittance"], values["coloured transmittance"]
         if not (bleached > 0 and coloured > 0):
             return 1.0
-        return consistency(values["coloration efficiency"], values["charge density"], math.log10(bleached / coloured))
+        return optical_consistency.deviation(
+            values["coloration efficiency"], values["charge density"], math.log10(bleached / coloured)
+        )
 
     def _film_properties(self, films: Mapping[str, Film], random: np.random.Generator) -> dict[str, float]:
         film = films[self._working_station]
@@ -140,16 +143,6 @@ class ElectrochromicStack:
         }
 
 
-def consistency(efficiency_cm2_c: float, charge_c_cm2: float, density_change: float) -> float:
-    """Return |efficiency · charge density - density change| relative to the larger of the two, but at least 0.1.
-
-    The minimum avoids false inconsistencies for films that hardly colour. Example: a contrast of 9:1 (density change
-    0.954) at 40 cm²/C corresponds to 23.9 mC/cm².
-    """
-    product = efficiency_cm2_c * charge_c_cm2
-    return abs(product - density_change) / max(abs(product), abs(density_change), _MINIMUM_DENSITY_CHANGE)
-
-
 def _deficiency(film: Film, layer: _Layer) -> float:
     return 1 / (1 + (film.oxygen_pa / layer.oxygen_half_pa) ** 2)
 
@@ -173,5 +166,4 @@ def _spread(random: np.random.Generator) -> float:
 def _numbers(table: TomlTable, name: str, record: type[_Part]) -> _Part:
     part = table.table(name)
     values = {item.name: part.number(item.name, above=0) for item in fields(record)}
-    part.finish()
-    return record(**values)
+    return table.part(part.build(record, **values))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from chromatrace.plant.errors import PlantError
+from chromatrace.domain.errors import NotFound
 from chromatrace.plant.faults import Fault
 from chromatrace.plant.models import nominal, sputtering
+from chromatrace.plant.names import Names
 from chromatrace.plant.records import Plant
+from chromatrace.storage.toml import TomlTable
 
 
 class Model(Protocol):
@@ -24,20 +26,30 @@ class Model(Protocol):
         ...
 
 
-_CHECKS: dict[str, Callable[[Plant], None]] = {"nominal": nominal.check, "reactive-sputtering": sputtering.check}
+_CHECKS: dict[str, Callable[[Names, TomlTable], None]] = {
+    "nominal": nominal.check,
+    "reactive-sputtering": sputtering.check,
+}
 _BUILDERS: dict[str, Callable[[Plant, int, Sequence[Fault]], Model]] = {
     "nominal": nominal.NominalModel,
     "reactive-sputtering": sputtering.SputteringModel,
 }
 
 
-def check_model(plant: Plant) -> None:
-    """Check the model's parameters against the tags. Raises `PlantError`, which names the field."""
-    if plant.model.kind not in _CHECKS:
-        raise PlantError(f"{plant.model.kind!r} is not one of {', '.join(_CHECKS)}", field="model.kind")
-    _CHECKS[plant.model.kind](plant)
+def check_model(names: Names, top: TomlTable) -> None:
+    """Check the model's parameters and the tags. `top` is the whole file, to which mistakes are added."""
+    table = top.table("model")
+    kind = table.choice("kind", tuple(_CHECKS))
+    for tag in top.tables("tags"):
+        for name in ("low", "high"):
+            if name not in tag:
+                tag.mistake(name, "missing; a plant with a model requires it")
+    if table.valid:
+        _CHECKS[kind](names, top)
 
 
 def build_model(plant: Plant, seed: int, faults: Sequence[Fault] = ()) -> Model:
     """Return the model of a plant. Raises `FaultError` if the plant does not support a fault."""
+    if plant.model is None:
+        raise NotFound(f"{plant.name} has no process model; it cannot be simulated", field="model")
     return _BUILDERS[plant.model.kind](plant, seed, faults)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
-from chromatrace.plant.table import TomlTable
+from chromatrace.storage.toml import TomlTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,10 @@ class Chamber:
     recipe: Recipe
 
 
-def read_chamber(station: str, table: TomlTable) -> Chamber:
-    """Read the parameters of a chamber. Raises `PlantError`, which names the field."""
-    chamber = Chamber(
+def read_chamber(station: str, table: TomlTable) -> Chamber | None:
+    """Read the parameters of a chamber; None after a mistake."""
+    return table.build(
+        Chamber,
         station=station,
         film=table.text("film", maximum=60),
         vacuum=_positive(table, "vacuum", Vacuum),
@@ -103,13 +104,10 @@ def read_chamber(station: str, table: TomlTable) -> Chamber:
         thermal=_positive(table, "thermal", Thermal),
         recipe=_positive(table, "recipe", Recipe),
     )
-    table.finish()
-    return chamber
 
 
 def _positive(table: TomlTable, name: str, record: type[_Part]) -> _Part:
     """Read a record of numbers of at least 0."""
     part = table.table(name)
     values = {field.name: part.number(field.name, at_least=0) for field in fields(record)}
-    part.finish()
-    return record(**values)
+    return table.part(part.build(record, **values))

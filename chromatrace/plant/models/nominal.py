@@ -11,23 +11,25 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from chromatrace.plant.errors import FaultError, PlantError
+from chromatrace.plant.errors import FaultError
 from chromatrace.plant.faults import Fault
+from chromatrace.plant.names import Names
 from chromatrace.plant.records import Plant
-from chromatrace.plant.table import TomlTable
+from chromatrace.storage.toml import TomlTable
 
 _SPREAD = 0.1
 
 
-def check(plant: Plant) -> None:
-    """Check the parameters and that each tag has a nominal value. Raises `PlantError`."""
-    table = TomlTable(plant.model.parameters, "model")
+def check(names: Names, top: TomlTable) -> None:
+    """Check the parameters and that each tag has a nominal value."""
+    table = top.table("model")
+    table.text("kind")
     table.number("correlation_s", 60.0, above=0)
     table.number("run_s", 600.0, above=0)
     table.finish()
-    for position, tag in enumerate(plant.tags):
-        if tag.nominal is None:
-            raise PlantError("missing field; the model 'nominal' requires it", field=f"tags[{position}].nominal")
+    for tag in top.tables("tags"):
+        if "nominal" not in tag:
+            tag.mistake("nominal", "missing; the model 'nominal' requires it")
 
 
 class NominalModel:
@@ -36,7 +38,7 @@ class NominalModel:
     def __init__(self, plant: Plant, seed: int, faults: Sequence[Fault] = ()) -> None:
         if faults:
             raise FaultError(f"the process model of {plant.name} does not support faults", field="fault")
-        table = TomlTable(plant.model.parameters, "model")
+        table = TomlTable({} if plant.model is None else plant.model.parameters, "model")
         self._correlation_s = table.number("correlation_s", 60.0)
         self._run_s = table.number("run_s", 600.0)
         self._tags = plant.tags

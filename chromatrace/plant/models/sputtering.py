@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from chromatrace.plant.errors import FaultError, PlantError
+from chromatrace.plant.errors import FaultError
 from chromatrace.plant.faults import Fault
 from chromatrace.plant.models.chamber_parameters import Chamber, read_chamber
+from chromatrace.plant.names import Names
 from chromatrace.plant.records import Plant
-from chromatrace.plant.table import TomlTable
+from chromatrace.storage.toml import TomlTable
 
 QUANTITIES = (
     "base_pressure",
@@ -62,28 +63,32 @@ _ARC_SHARE = 0.3
 _ROOM_C = 22.0
 
 
-def check(plant: Plant) -> None:
-    """Check that each chamber has a station and each tag is a quantity of a chamber. Raises `PlantError`."""
-    chambers = _read_chambers(plant)
+def check(names: Names, top: TomlTable) -> None:
+    """Check that each chamber has a station and each tag is a quantity of a chamber."""
+    table = top.table("model")
+    table.text("kind")
+    chambers = _read_chambers(table)
+    stations = names["stations"]
     for station in chambers:
-        if station not in {known.id for known in plant.stations}:
-            raise PlantError(f"unknown station {station!r}", field=f"model.chambers.{station}")
-    for position, tag in enumerate(plant.tags):
-        station, _, quantity = tag.name.rpartition(".")
-        if station != tag.station or station not in chambers or quantity not in QUANTITIES:
-            raise PlantError(
-                f"{tag.name!r} is not a quantity of a chamber at station {tag.station}",
-                field=f"tags[{position}].name",
-                hint=f"write <station>.<quantity> with one of the quantities {', '.join(QUANTITIES)}",
+        if station not in stations:
+            table.mistake(f"chambers.{station}", f"unknown station {station!r}")
+    for tag in top.tables("tags"):
+        name, at = tag.text("name"), tag.text("station")
+        station, _, quantity = name.rpartition(".")
+        if tag.valid and (station != at or station not in chambers or quantity not in QUANTITIES):
+            tag.mistake(
+                "name",
+                f"{name!r} is not a quantity of a chamber at station {at}",
+                f"write <station>.<quantity> with one of the quantities {', '.join(QUANTITIES)}",
             )
 
 
-def _read_chambers(plant: Plant) -> dict[str, Chamber]:
-    table = TomlTable(plant.model.parameters, "model")
+def _read_chambers(table: TomlTable) -> dict[str, Chamber | None]:
+    """Return the chambers by station; None after a mistake."""
     chambers = {station: read_chamber(station, part) for station, part in table.table("chambers").named_tables()}
     table.finish()
     if not chambers:
-        raise PlantError("expected at least one chamber", field="model.chambers")
+        table.mistake("chambers", "expected at least one chamber")
     return chambers
 
 
@@ -91,7 +96,8 @@ class SputteringModel:
     """The chambers of a plant. Each has its own random generator, so a fault in one does not change the others."""
 
     def __init__(self, plant: Plant, seed: int, faults: Sequence[Fault] = ()) -> None:
-        chambers = _read_chambers(plant)
+        parameters = TomlTable({} if plant.model is None else plant.model.parameters, "model")
+        chambers = {name: chamber for name, chamber in _read_chambers(parameters).items() if chamber is not None}
         for fault in faults:
             if fault.station not in chambers:
                 raise FaultError(

@@ -13,8 +13,8 @@ import numpy as np
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.instruments.results import Array, Curve
 
-WIDTH, PANEL = 760, 380
-"""Size of the drawing and height of a panel, in pixels."""
+WIDTH, COLUMN, NARROW = 760, 620, 340
+"""Widths of a drawing in pixels: alone, in the column of a page, and on a phone."""
 MAX_PANELS = 30
 MAX_DRAWN = 4000
 """Points of a curve that are drawn. Of more, the lowest and the highest of each section are drawn."""
@@ -46,12 +46,12 @@ class _Text:
     """Rotated by 90 degrees, from bottom to top."""
 
 
-def plot_svg(curves: Sequence[Curve]) -> str:
-    """Return the drawing as SVG."""
-    height, shapes = _drawing(curves)
+def plot_svg(curves: Sequence[Curve], width: int = WIDTH) -> str:
+    """Return the drawing as SVG. `width` in pixels, at least `NARROW`."""
+    height, shapes = _drawing(curves, width)
     title = "; ".join(dict.fromkeys(f"{curve.y_label} by {curve.x_label}" for curve in curves))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         'role="img" font-family="system-ui, &quot;Liberation Sans&quot;, Arial, sans-serif">',
         f"<title>{escape(title)}</title>",
         f'<rect width="100%" height="100%" fill="{_PAPER}"/>',
@@ -76,7 +76,7 @@ def plot_png(curves: Sequence[Curve]) -> bytes:
     """Return the drawing as PNG, at twice the size of the SVG."""
     from PIL import Image, ImageDraw, ImageFont
 
-    height, shapes = _drawing(curves)
+    height, shapes = _drawing(curves, WIDTH)
     image = Image.new("RGB", (WIDTH * _PNG_SCALE, height * _PNG_SCALE), _PAPER)
     draw = ImageDraw.Draw(image)
     for shape in shapes:
@@ -100,20 +100,21 @@ def plot_png(curves: Sequence[Curve]) -> bytes:
     return output.getvalue()
 
 
-def _drawing(curves: Sequence[Curve]) -> tuple[int, list[_Line | _Text]]:
+def _drawing(curves: Sequence[Curve], width: int) -> tuple[int, list[_Line | _Text]]:
     """Return the height and the shapes."""
+    panel = 150 + width * 3 // 10
     shapes: list[_Line | _Text] = []
     top = 0
     for members in _panels(curves):
         legend = min(len(members), _MAX_LEGEND) * _LEGEND_LINE
-        shapes += _panel(members, top + _TOP + legend)
+        shapes += _panel(members, top + _TOP + legend, width, panel)
         for index, curve in enumerate(members[:_MAX_LEGEND]):
             y = top + _TOP + index * _LEGEND_LINE
             shapes.append(_Line([(_LEFT, y - 4), (_LEFT + 22, y - 4)], _COLOURS[index % len(_COLOURS)], 2))
             more = len(members) - _MAX_LEGEND if index == _MAX_LEGEND - 1 else 0
-            name = _shortened(curve.name) + (f" and {more} more" if more > 0 else "")
+            name = _shortened(curve.name, width // 9) + (f" and {more} more" if more > 0 else "")
             shapes.append(_Text(_LEFT + 30, y, name, _INK, 13))
-        top += PANEL + legend
+        top += panel + legend
     return top, shapes
 
 
@@ -133,13 +134,13 @@ def _panels(curves: Sequence[Curve]) -> list[list[Curve]]:
     return panels
 
 
-def _shortened(text: str, characters: int = 80) -> str:
+def _shortened(text: str, characters: int) -> str:
     plain = "".join(character if character.isprintable() else "?" for character in text)
     return plain if len(plain) <= characters else f"{plain[: characters - 1]}…"
 
 
-def _panel(curves: list[Curve], top: float) -> Iterator[_Line | _Text]:
-    left, right, bottom = _LEFT, WIDTH - _RIGHT, top + PANEL - _TOP - _BOTTOM
+def _panel(curves: list[Curve], top: float, width: int, height: int) -> Iterator[_Line | _Text]:
+    left, right, bottom = _LEFT, width - _RIGHT, top + height - _TOP - _BOTTOM
     x_low, x_high = _limits([curve.x for curve in curves])
     y_low, y_high = _limits([curve.y for curve in curves])
     pad = (y_high - y_low) * 0.04
@@ -151,11 +152,11 @@ def _panel(curves: list[Curve], top: float) -> Iterator[_Line | _Text]:
             bottom - (y - y_low) / (y_high - y_low) * (bottom - top),
         )
 
-    for tick in _ticks(x_low, x_high, 8):
+    for tick in _ticks(x_low, x_high, min(8, width // 60)):
         x, _ = at(tick, y_low)
         yield _Line([(x, top), (x, bottom)], _GRID, 1)
         yield _Text(x, bottom + 18, f"{tick:g}", _SOFT, 12, "middle")
-    for tick in _ticks(y_low, y_high, 6):
+    for tick in _ticks(y_low, y_high, min(6, height // 50)):
         _, y = at(x_low, tick)
         yield _Line([(left, y), (right, y)], _GRID, 1)
         yield _Text(left - 8, y + 4, f"{tick:g}", _SOFT, 12, "end")

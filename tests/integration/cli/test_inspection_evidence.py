@@ -1,6 +1,7 @@
 """Evidence windows, and the checks before an inspection is signed, on a real chain."""
 
 import json
+from importlib.resources import files
 from itertools import count
 
 import pytest
@@ -182,6 +183,64 @@ def without(document, index):
 )
 def test_values_that_are_not_of_the_check_sheet_are_not_signed(line, document, field):
     assert f"error: {field}: " in error_of(sign(line, document, status=1))
+
+
+INSTRUMENTS = """
+[[instruments]]
+id = "HC-31"
+name = "Haze and colour meter"
+kind = "spectrophotometer"
+station = "303"
+calibration_due = 2026-02-01
+
+[instruments.quantities]
+"optical modulation" = "%"
+"coloration efficiency" = "cm2/C"
+"cycling stability" = "%"
+"switching time" = "s"
+
+[[instruments]]
+id = "HC-30"
+name = "Haze and colour meter"
+kind = "spectrophotometer"
+station = "303"
+calibration_due = 2026-01-31
+quantities = { "optical modulation" = "%" }
+"""
+
+
+@pytest.fixture(scope="module")
+def equipped(line):
+    """Return the path of a plant file that lists two instruments."""
+    path = line.folder / "equipped.toml"
+    path.write_text(files("chromatrace.plant").joinpath("plants/electrochromic.toml").read_text() + INSTRUMENTS)
+    return str(path)
+
+
+def failed(**instrument):
+    document = evidence("final", **{"optical modulation": 22.0})
+    return document | {"measurements": document["measurements"][:1], "instrument": document["instrument"] | instrument}
+
+
+def test_an_instrument_of_the_plant_gives_a_verdict(line, equipped):
+    assert json.loads(sign(line, failed(), plant=equipped, defects=1).stdout)["check_sheet"] == "final-inspection"
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        (failed(serial="HC-32"), "/instrument/serial: the plant has no instrument 'HC-32'"),
+        (failed(name="Ruler"), "/instrument/name: instrument HC-31 is 'Haze and colour meter', not 'Ruler'"),
+        (failed(serial="HC-30"), "/instrument: the calibration of HC-30 was due on 2026-01-31"),
+        (failed(calibrated_on="2026-02-02"), "/instrument/calibrated_on: the date 2026-02-02 is after"),
+        (evidence("final"), "/measurements/4/quantity: instrument HC-31 measures not optical memory"),
+    ],
+    ids=["unknown", "name", "expired", "future", "quantity"],
+)
+def test_an_instrument_that_cannot_give_a_verdict(line, equipped, document, text):
+    assert text in error_of(
+        sign(line, document, plant=equipped, defects=int(len(document["measurements"]) == 1), status=1)
+    )
 
 
 def test_an_ordered_inspection_may_stop_at_the_first_failure(line):

@@ -74,7 +74,7 @@ def test_near_the_head_each_block_is_one_transaction(world, index, follower):
     commits, observed = [], []
 
     def committed(connection):
-        if connection.get_execution_options().get("index_writer"):
+        if connection.get_execution_options().get("writes"):
             commits.append(connection)
 
     def report(result):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from test_modbus_gateway import device, of_tag, read_once, running, settings, spool, tag, wait_until, written
 
-from chromatrace.ingest.modbus import ModbusGateway
+from chromatrace.ingest.modbus.gateway import ModbusGateway
 
 __all__ = ["spool"]
 

@@ -14,7 +14,9 @@ from click.testing import CliRunner
 from modbus_server import ModbusServer
 
 from chromatrace.cli import main
-from chromatrace.ingest.modbus import ModbusGateway, ModbusSettings, load_map
+from chromatrace.ingest.modbus.gateway import ModbusGateway
+from chromatrace.ingest.modbus.register_map import load_map
+from chromatrace.ingest.modbus.settings import ModbusSettings
 from chromatrace.ingest.spool import Spool
 
 BAD_CONFIGURATION_ERROR, BAD_DEVICE_FAILURE, BAD_TIMEOUT, BAD_OUT_OF_RANGE = (

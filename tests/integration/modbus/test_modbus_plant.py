@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 import time
 
-from chromatrace.ingest.modbus import ModbusGateway, ModbusSettings, load_map
-from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSettings
+from chromatrace.ingest.modbus.gateway import ModbusGateway
+from chromatrace.ingest.modbus.register_map import load_map
+from chromatrace.ingest.modbus.settings import ModbusSettings
+from chromatrace.ingest.opcua.background import BackgroundGateway
+from chromatrace.ingest.opcua.settings import OpcUaSettings
 from chromatrace.ingest.spool import Spool
 from chromatrace.plant.process import PlantProcess
 

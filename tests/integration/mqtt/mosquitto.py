@@ -43,3 +43,8 @@ class Mosquitto:
     def stop(self):
         self._process.terminate()
         self._process.wait(30)
+
+    def kill(self):
+        """End the broker as in a power failure."""
+        self._process.kill()
+        self._process.wait(30)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,93 +17,21 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from mosquitto import MOSQUITTO, Mosquitto
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
+from mqtt_clients import WAIT_S, client_of, publish, running, subscribe, wait_for
 
 from chromatrace.cli import main
 from chromatrace.domain.errors import InvalidInput, NotAuthorised
 from chromatrace.ingest.mqtt.gateway import BrokerUnavailable, MqttGateway
 from chromatrace.ingest.mqtt.payload import BAD_NO_COMMUNICATION
 from chromatrace.ingest.mqtt.settings import MqttSecurity, MqttSettings
-from chromatrace.ingest.mqtt.sparkplug_pb2 import Metric, Payload
 from chromatrace.ingest.mqtt.topics import parse_mappings
 from chromatrace.ingest.spool import Spool
+from chromatrace.sparkplug.sparkplug_pb2 import Metric, Payload
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="the program mosquitto is not installed")
 
 MS = 1_714_521_600_000
-WAIT_S = 60
 CHANNEL = "line"
-
-
-@pytest.fixture
-def spool(tmp_path):
-    with Spool(tmp_path / "spool.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-def broker(tmp_path):
-    started = Mosquitto(tmp_path, "allow_anonymous true")
-    yield started
-    started.stop()
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not become true"
-        time.sleep(0.02)
-
-
-@contextmanager
-def client_of(broker, **options):
-    """Connect a client that records the received messages."""
-    client = Client(CallbackAPIVersion.VERSION2, **options)
-    received = client.user_data_set([]) or []
-    client.on_message = lambda _client, _data, message: received.append((message.topic, message.payload))
-    client.connect("127.0.0.1", broker.port)
-    client.loop_start()
-    wait_for(client.is_connected)
-    client.received = received
-    try:
-        yield client
-    finally:
-        client.disconnect()
-        client.loop_stop()
-
-
-def publish(client, topic, data, qos=1):
-    client.publish(topic, data, qos=qos).wait_for_publish(WAIT_S)
-
-
-def subscribe(client, topic):
-    done = threading.Event()
-    client.on_subscribe = lambda *_: done.set()
-    client.subscribe(topic, 1)
-    assert done.wait(WAIT_S)
-
-
-@contextmanager
-def running(settings, spool):
-    """Run a gateway in a thread, connected."""
-    gateway, stop, errors = MqttGateway(settings, spool), threading.Event(), []
-
-    def run():
-        try:
-            gateway.run(stop)
-        except Exception as error:  # noqa: BLE001 - checked below
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        wait_for(lambda: gateway.statistics.connected or errors)
-        yield gateway
-    finally:
-        stop.set()
-        thread.join(WAIT_S)
-    assert not errors
 
 
 def settings_of(broker, *mappings, **options):

@@ -19,8 +19,10 @@ from opcua_proxy import CuttingProxy
 
 from chromatrace.cli import main
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.ingest.opcua import BackgroundGateway, OpcUaGateway, OpcUaSettings
+from chromatrace.ingest.opcua.background import BackgroundGateway
+from chromatrace.ingest.opcua.gateway import OpcUaGateway
 from chromatrace.ingest.opcua.session import ServerUnavailable
+from chromatrace.ingest.opcua.settings import OpcUaSettings
 from chromatrace.ingest.spool import Spool
 from chromatrace.plant.process import PlantProcess
 
@@ -280,7 +282,8 @@ def test_killed_gateway_resumes_without_loss(tmp_path, data_dir):
     table = tmp_path / "table.dat"
     table.write_text("".join((data_dir / "tep" / "d00_te.dat").read_text().splitlines(keepends=True)[:rows]))
     program = (
-        "import sys; from chromatrace.ingest.opcua import *; from chromatrace.ingest.spool import Spool\n"
+        "import sys; from chromatrace.ingest.opcua.background import BackgroundGateway\n"
+        "from chromatrace.ingest.opcua.settings import OpcUaSettings; from chromatrace.ingest.spool import Spool\n"
         "with BackgroundGateway(OpcUaSettings(sys.argv[1], 'c', since_ns=0), Spool(sys.argv[2])) as g: g.wait()"
     )
     arguments = ("--recording", str(table), "--columns", "c(1..52)", "--step", "180", "--start", "2024-05-01T00:00:00Z")

@@ -10,7 +10,8 @@ from opcua_proxy import CuttingProxy
 
 from chromatrace.ingest.files import ingest_file
 from chromatrace.ingest.layout import layout_for
-from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSettings
+from chromatrace.ingest.opcua.background import BackgroundGateway
+from chromatrace.ingest.opcua.settings import OpcUaSettings
 from chromatrace.ingest.spool import Spool
 from chromatrace.ingest.times import rfc3339
 from chromatrace.plant.process import PlantProcess

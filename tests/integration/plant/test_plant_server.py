@@ -15,7 +15,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chromatrace.cli import main
 from chromatrace.domain.errors import NotAuthorised, Unavailable
-from chromatrace.ingest.opcua import BackgroundGateway, OpcUaSecurity, OpcUaSettings
+from chromatrace.ingest.opcua.background import BackgroundGateway
+from chromatrace.ingest.opcua.events import EVENT_TAG
+from chromatrace.ingest.opcua.settings import OpcUaSecurity, OpcUaSettings
 from chromatrace.ingest.opcua.trust import fingerprint, read_certificate
 from chromatrace.ingest.spool import Spool
 from chromatrace.plant import example_plant
@@ -107,7 +109,7 @@ def test_served_readings_equal_the_simulation(finished, tmp_path):
     with Spool(tmp_path / "spool.db") as spool:
         with BackgroundGateway(OpcUaSettings(finished.url, "line", since_ns=0, once=True), spool) as gateway:
             assert gateway.wait(300)
-        readings = list(spool.entries("line"))
+        readings = [reading for reading in spool.entries("line") if not reading.tag.startswith(EVENT_TAG)]
     expected = list(simulate(plant, seed=3, start_ns=START_NS))
 
     def key(reading):

@@ -88,7 +88,7 @@ def importer(consortium, tmp_path_factory):
     follower = Follower(index, consortium.rpc, consortium.manifest)
     follower.sync()
     config = PortalSettings(data, consortium.node.url, consortium.manifest_path, api_limit="10000 per minute")
-    application = create_app(config, kinds=example_plant("engineer-to-order").record_kinds)
+    application = create_app(config, plant=example_plant("engineer-to-order"))
     yield Importer(application, index, follower, consortium, data, addresses)
     index.close()
 

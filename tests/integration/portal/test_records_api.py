@@ -334,7 +334,7 @@ def test_oversized_file_is_rejected(consortium, shop):
     from chromatrace.plant import example_plant
 
     config = PortalSettings(shop.data, consortium.node.url, consortium.manifest_path, max_file_bytes=1_000)
-    app = create_app(config, kinds=example_plant("engineer-to-order").record_kinds)
+    app = create_app(config, plant=example_plant("engineer-to-order"))
     before = shop.state()
     answer = app.test_client().post(
         "/api/v1/records/files",

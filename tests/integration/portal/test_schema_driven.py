@@ -96,7 +96,7 @@ def test_portal_conforms_to_its_openapi_document(consortium, tmp_path, monkeypat
     high_limit = "1000000 per minute"
     limits = dict.fromkeys(("api_limit", "page_limit", "login_limit", "account_limit"), high_limit)
     config = PortalSettings(tmp_path, consortium.node.url, consortium.manifest_path, **limits)
-    portal = create_app(config, kinds=example_plant("engineer-to-order").record_kinds)
+    portal = create_app(config, plant=example_plant("engineer-to-order"))
     server = create_server(portal, host="127.0.0.1", port=0, threads=4)
     stop = threading.Event()
     follower = Follower(index, consortium.rpc, consortium.manifest)

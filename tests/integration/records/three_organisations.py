@@ -219,7 +219,7 @@ class World:
             api_limit="1000000 per minute",
             page_limit="1000000 per minute",
         )
-        self.app = create_app(config, kinds=example_plant(PLANT).record_kinds)
+        self.app = create_app(config, plant=example_plant(PLANT))
 
     def close(self):
         self.index.close()

@@ -6,6 +6,8 @@ A rule states who is allowed, from the rights that the principals were given and
     ANSWERED    everyone; only server errors are wrong
     STATE       everyone; 503 if the portal is not ready
     PASSWORD    accounts that send their password, which a session cannot replace
+    TOKEN       systems with an access token; none of the principals is one (the orders have their own tests)
+    MEMBER      console roles of the organisation whose plant it is; ALARMS: those of them that may act on alarms
     DEPARTMENT  members of a department; none of the principals is one (the records have their own tests)
     a Role      operators that hold one of the roles; NO_ROLE: every operator
     a function  of the principal and the object; it returns whether the principal is allowed
@@ -36,8 +38,11 @@ from app.api.epcis.views import CAPTURE_ROLES
 from app.rights import CONSOLE_ROLES, CUSTODY_ROLES
 from chromatrace.chain import calls
 from chromatrace.domain.identifiers import BatchKey, Lot
+from chromatrace.domain.reading import Reading
 from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
 from chromatrace.domain.serials import SerialRange
+from chromatrace.ingest.spool import Spool
+from chromatrace.services.twin import ALARM_ROLES
 
 GRANTED, NOT_GRANTED, PARTNERS, RIVALS, UNKNOWN = 31, 32, 33, 34, 39
 """Product lines: of the maker, granted to the partner or not; of the partner; of the rival; without a batch."""
@@ -93,7 +98,8 @@ class Form:
 
 
 PUBLIC, ANSWERED, NO_ROLE, STATE, ENDS_SESSION = "public", "answered", "no role", "state", "ends the session"
-PASSWORD, DEPARTMENT = "password", "department"
+PASSWORD, DEPARTMENT, TOKEN = "password", "department", "token"
+MEMBER, ALARMS = "member of the plant", "member that may act on alarms"
 
 
 def _document(*scopes) -> Callable:
@@ -152,6 +158,9 @@ FORMS = (
     Form("consumer.document", "GET", "/documents/{gtin}/{lot}/content", _document(Scope.PRODUCT)),
     Form("consumer.document", "GET", "/documents/{gtin}/{lot}/first", _document(Scope.QUALITY)),
     Form("consumer.document", "GET", "/documents/{gtin}/{lot}/final", _document(Scope.QUALITY)),
+    Form("consumer.result_file", "GET", "/results/{gtin}/{lot}/first/0.svg", _document(Scope.QUALITY)),
+    Form("consumer.result_file", "GET", "/results/{gtin}/{lot}/first/0/0", _document(Scope.QUALITY)),
+    Form("consumer.result_file", "GET", "/results/{gtin}/{lot}/first/7/0", ANSWERED),
     Form("consumer.resolver", "GET", "/.well-known/gs1resolver", PUBLIC),
     Form("consumer.health", "GET", "/healthz", STATE),
     Form("consumer.ready", "GET", "/readyz", STATE),
@@ -188,6 +197,15 @@ FORMS = (
     Form("console.recall", "GET", "/console/recall/{id}?format=json", _recall),
     Form("console.recall", "POST", "/console/recall/{id}", _recall, {"reason": "a test"}),
     Form("console.order", "GET", "/console/orders/C-1", CONSOLE_ROLES),
+    Form("workshop.line", "GET", "/workshop/", MEMBER),
+    Form("workshop.events", "GET", "/workshop/events", MEMBER),
+    Form("workshop.alarms", "GET", "/workshop/alarms", MEMBER),
+    Form("workshop.alarms_csv", "GET", "/workshop/alarms.csv", MEMBER),
+    Form("workshop.alarm", "GET", "/workshop/alarms/1", MEMBER),
+    Form("workshop.act", "POST", "/workshop/alarms/1/acknowledge", ALARMS),
+    Form("workshop.trend", "GET", "/workshop/trend", MEMBER),
+    Form("workshop.trend_json", "GET", "/workshop/trend.json?tag=SP-201/power", MEMBER),
+    Form("workshop.trend_csv", "GET", "/workshop/trend.csv?tag=SP-201/power", MEMBER),
     Form("inspector.tasks", "GET", "/console/inspections", Role.INSPECTOR),
     Form("inspector.submit", "POST", "/console/inspections/{id}/0x01", Role.INSPECTOR, {"defects": "0"}),
     Form("api.batch", "GET", "/api/v1/batches/{gtin}/{lot}", PUBLIC),
@@ -211,6 +229,11 @@ FORMS = (
     Form("records.file", "GET", f"{_RECORD}/files/drawing", DEPARTMENT),
     Form("records.grant", "POST", f"{_RECORD}/readers", PASSWORD, b"{}", "application/json"),
     Form("records.revoke", "DELETE", f"{_RECORD}/readers/{'ab' * 16}", PASSWORD),
+    Form("orders.import", "POST", "/api/v1/orders", TOKEN, b"{}", "application/json"),
+    Form("orders.list", "GET", "/api/v1/orders", TOKEN),
+    Form("orders.progress", "GET", "/api/v1/orders/1000471/progress", TOKEN),
+    Form("orders.quality", "GET", "/api/v1/orders/1000471/quality", TOKEN),
+    Form("orders.genealogy", "GET", "/api/v1/orders/1000471/genealogy", TOKEN),
     Form("epcis.capture", "POST", "/epcis/v2/capture", CAPTURE_ROLES, b"{}", "application/json"),
     Form("epcis.capture", "POST", "/epcis/v2/capture?visibility=public", CAPTURE_ROLES, b"{}", "application/json"),
     Form("epcis.job", "GET", "/epcis/v2/capture/none", NO_ROLE),
@@ -244,13 +267,15 @@ REDUCED_NUMBER = -1
 class Matrix:
     """The objects and the sessions of the principals."""
 
-    def __init__(self, members, kinds=()):
+    def __init__(self, members, plant=None):
         self.members = members
         self.keys = {line: BatchKey(gtin(line), Lot("X-1")) for line in OBJECTS}
         self._register()
         self._publish()
         members.sync()
-        self.app = members.portal(kinds=kinds)
+        self.spool = Spool(members.folder / "matrix-spool.db")
+        self.spool.append("line", [Reading("SP-201", "power", 1_767_225_600 * 10**9, 1_767_225_600 * 10**9, 1.0, "W")])
+        self.app = members.portal(plant, self.spool, plant_organisation=MAKER)
         self.clients = {principal.name: self._client(principal) for principal in principals()}
         self._withdraw()
 
@@ -317,6 +342,7 @@ class Matrix:
         options = {"data": form.data} | ({"content_type": form.media_type} if form.media_type else {})
         client = self.app.test_client() if form.rule == ENDS_SESSION else self.clients[principal.name]
         answer = client.open(path, method=form.method, **options)
+        answer.close()  # ends a stream
         status, location = answer.status_code, answer.headers.get("Location", "")
         denied = status in (401, 403) or (status == 303 and location.startswith("/login?next="))
         outcome = f"{form.method} {path} as {principal.name}: {status} {location}".rstrip()
@@ -329,10 +355,15 @@ class Matrix:
         if form.rule == PUBLIC:
             unknown = line == UNKNOWN and "{" in form.path and status in (200, 404)
             return None if status in (200, 304) or unknown else outcome
+        if form.rule == TOKEN:
+            return None if status == 401 else outcome
         if form.rule in (PASSWORD, DEPARTMENT):
             return None if status >= 400 else outcome
         if form.rule == NO_ROLE:
             allowed = principal.organisation is not None
+        elif form.rule in (MEMBER, ALARMS):
+            allowed = principal.organisation == MAKER and principal.has(CONSOLE_ROLES)
+            allowed = allowed and (form.rule == MEMBER or principal.has(ALARM_ROLES))
         elif isinstance(form.rule, Role):
             allowed = principal.has(form.rule)
         elif line == UNKNOWN:

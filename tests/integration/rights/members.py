@@ -33,6 +33,9 @@ from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.exchange.units import serial_root
 from chromatrace.index import Follower, Index
+from chromatrace.instruments import ReadOptions
+from chromatrace.instruments.measurement import MeasuredFiles
+from chromatrace.instruments.reading import result_of
 
 ALL_ROLES = Role(sum(Role))
 REGISTRAR = 0
@@ -105,6 +108,13 @@ class Members:
         self.submit(account, calls.register_batch(calls.Registration(key, 10, digest, root, inputs=inputs)))
         return key
 
+    def _spectrum(self):
+        """Store a spectrum and return the statement about it."""
+        data = b"wavelength [nm],T [%]\n600,88.5\n650,89.5\n"
+        self.documents.put(data)
+        options = ReadOptions()
+        return MeasuredFiles((result_of(data, "haze.csv", options),), options).attached()
+
     def inspect(self, key, stage):
         """Record a passed inspection of the maker's batch, signed by the rival."""
         chain = self.chain(RIVAL)
@@ -117,6 +127,7 @@ class Members:
             sample=(SerialRange(1, 10, 3).serial(1),),
             measurements=(Measurement("haze of the film", 0.4, "%", 1.0, LimitComparison.AT_MOST, True),),
             readings=ReadingWindow("line", gln(MAKER), 0, 9, 10, bytes(32), _READ_NS, _READ_NS + 10**9),
+            results=(self._spectrum(),),
         )
         inspection = Inspection(
             batch=key.batch_id,
@@ -157,7 +168,7 @@ class Members:
         """Return the number of organisations on the chain."""
         return self.chain(REGISTRAR).read(reads.organisation_count())
 
-    def portal(self, kinds=(), **settings):
+    def portal(self, plant=None, readings=None, orders=None, **settings):
         """Return a portal without rate limits and without checks of form tokens."""
         unlimited = dict.fromkeys(("page_limit", "api_limit", "login_limit", "scan_limit"), "100000 per minute")
         app = create_app(
@@ -169,7 +180,9 @@ class Members:
                 query_limit_ms=60_000,
                 **(unlimited | settings),
             ),
-            kinds=kinds,
+            readings=readings,
+            plant=plant,
+            orders=orders,
         )
         app.config["WTF_CSRF_ENABLED"] = False
         return app

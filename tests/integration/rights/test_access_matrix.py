@@ -19,7 +19,9 @@ SAMPLE = 400
 
 @pytest.fixture(scope="module")
 def matrix(members):
-    return Matrix(members, example_plant("engineer-to-order").record_kinds)
+    matrix = Matrix(members, example_plant("engineer-to-order"))
+    yield matrix
+    matrix.spool.close()
 
 
 def test_every_route_has_a_rule(matrix):

@@ -40,7 +40,13 @@ def test_every_json_route_is_in_openapi_document(config):
         "/api/v1/batches/{gtin}/{lot}/{serial}": None,
         "/api/v1/batches/{gtin}/{lot}": "/api/v1/batches/<gtin>/<path:rest>",
     }
-    converters = {"number": "int:number", "record": "record:record", "epc": "path:epc", "captureID": "identifier"}
+    converters = {
+        "number": "int:number",
+        "record": "record:record",
+        "epc": "path:epc",
+        "order": "path:order",
+        "captureID": "identifier",
+    }
     documented = set()
     for path, operations in described["paths"].items():
         plain = renamed.get(path, re.sub(r"{(\w+)}", lambda match: f"<{converters.get(match[1], match[1])}>", path))

@@ -57,7 +57,7 @@ def test_the_table_as_text(invoke):
         ('name = "System board"', 'name = "System board"\nafter = ["17"]', "stations[0].after", "cycle"),
         ("assembly_s = [50, 80]", "assembly_s = [80, 50]", "shop_floor.assembly_s", "[low, high]"),
         ('to = "exit", length_m = 1', 'to = "exit", length_m = 0', "shop_floor.belts[17].length_m", "must be above 0"),
-        ('checkpoints = ["5"', 'checkpoints = ["55"', "shop_floor.checkpoints[0]", "station '55' does not exist"),
+        ('checkpoints = ["5"', 'checkpoints = ["55"', "shop_floor.checkpoints[0]", "unknown station '55'"),
         ("conveyor_m_per_s = 0.05", "conveyor_m_per_s = 0", "shop_floor.conveyor_m_per_s", "must be above 0"),
         ("diverter_s = 1", "diverters_s = 1", "shop_floor.diverter_s", "missing"),
     ],
@@ -71,8 +71,8 @@ def test_an_invalid_shop_floor_is_an_error(invoke, tmp_path, old, new, field, me
     assert result.exit_code == 1
     error = json.loads(result.stdout)
     assert error["error"] == "PlantError"
-    assert error["field"] == field
-    assert message in error["message"]
+    reasons = {mistake["key"]: mistake["reason"] for mistake in error["mistakes"]}
+    assert message in reasons[field]
 
 
 def test_a_plant_without_a_shop_floor_is_an_error(invoke):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from chromatrace.domain.errors import Conflict, InvalidInput
 from chromatrace.domain.reading import BAD, Reading
 from chromatrace.ingest.errors import SpoolCorrupt, SpoolFull, SpoolUnavailable
+from chromatrace.ingest.records import SeriesEnd
 from chromatrace.ingest.spool import BATCH, AppendResult, Spool
 from chromatrace.merkle.entry import decode_reading, encode_reading
 from chromatrace.merkle.proofs import leaf_hash
@@ -366,3 +367,17 @@ def test_a_neighbour_in_a_proof_cannot_be_guessed(spool):
     guesses = {leaf_hash(encode_reading(Reading("s", "door", START + 1, 1, text))) for text in ("open", "closed")}
     assert leaf_hash(spool.log_entry("open", 1)) in guesses
     assert leaf_hash(spool.log_entry("closed", 1)) not in guesses
+
+
+def test_ends_of_series_are_those_of_the_last_readings(spool):
+    spool.append("other", [reading(0, sequence=99)])
+    spool.append("line", [reading(0, tag="old"), *(reading(number) for number in range(3, 9))])
+    spool.append("line", [reading(9, tag="tag 0", source_time_ns=START + 10**12, sequence=9)])  # a clock ahead
+    ends = spool.series_ends("line", 7, 10**9)
+    assert ends == {
+        ("SP-201", "old"): None,
+        ("SP-201", "tag 0"): SeriesEnd(START + 10**12, START + 2, START + 1, 9, frozenset({"number"})),
+        ("SP-201", "tag 1"): SeriesEnd(START + 2, START + 2, START + 1, 7, frozenset({"number"})),
+        ("SP-201", "tag 2"): SeriesEnd(START + 2, START + 2, START + 1, 8, frozenset({"number"})),
+    }
+    assert spool.series_ends("absent", 7, 0) == {}

@@ -117,8 +117,12 @@ def xrdml(intensities, *, start=20.0, end=60.0, positions=None, unit="deg", tag=
 """.encode()
 
 
-def _block(name, transition, counts, start, step, *, skipped=()):
-    """Return the lines of a block by their number in the standard; 0 for those that are always present."""
+def _block(name, transition, counts, start, step, *, skipped=(), irregular=False):
+    """Return the lines of a block by their number in the standard; 0 for those that are always present.
+
+    irregular  without abscissa 31; the first corresponding variable is the abscissa
+    """
+    energies = [start + step * (index + index**2 / 50) for index in range(len(counts))]
     fields = [
         (0, [name, "sample 4"]),
         *((number, [value]) for number, value in enumerate(("2026", "3", "9", "10", "30", "5", "0"), 1)),
@@ -140,8 +144,13 @@ def _block(name, transition, counts, start, step, *, skipped=()):
         (28, ["0", "0"]),
         (29, [transition.split()[0]]),
         (30, [transition.split()[1], "-1"]),
-        (31, ["Binding Energy", "eV", str(start), str(step)]),
-        (32, ["2", "Intensity", "d", "Transmission", "d"]),
+        *([] if irregular else [(31, ["Binding Energy", "eV", str(start), str(step)])]),
+        (
+            32,
+            ["2", "Binding Energy", "eV", "Intensity", "d"]
+            if irregular
+            else ["2", "Intensity", "d", "Transmission", "d"],
+        ),
         (33, ["pulse counting"]),
         (34, ["0.5"]),
         (35, ["3"]),
@@ -151,15 +160,18 @@ def _block(name, transition, counts, start, step, *, skipped=()):
         (40, ["1", "pressure", "d", "2e-9"]),
     ]
     lines = [line for number, texts in fields if number not in skipped for line in texts]
+    if irregular:
+        lines += [str(2 * len(counts)), *map(str, (min(energies), max(energies), min(counts), max(counts)))]
+        return lines + [text for pair in zip(energies, counts, strict=True) for text in map(str, pair)]
     lines += [str(2 * len(counts)), str(min(counts)), str(max(counts)), "1", "1"]
     return lines + [text for count in counts for text in (str(count), "1")]
 
 
-def vamas(regions, *, excluded=(), ending="end of experiment"):
+def vamas(regions, *, excluded=(), ending="end of experiment", irregular=False):
     """Return a VAMAS file; `regions` are (name, transition, counts, start, step). Later blocks omit `excluded`."""
     lines = [VAMAS, "laboratory", "spectrometer", "operator", "films", "2", "first comment", "second comment"]
-    lines += ["NORM", "REGULAR", str(len(regions)), "1", "Exp Variable", "d"]
+    lines += ["NORM", "IRREGULAR" if irregular else "REGULAR", str(len(regions)), "1", "Exp Variable", "d"]
     lines += [str(-len(excluded)), *map(str, excluded), "0", "0", "0", str(len(regions))]
     for index, region in enumerate(regions):
-        lines += _block(*region, skipped=excluded if index else ())
+        lines += _block(*region, skipped=excluded if index else (), irregular=irregular)
     return "\n".join([*lines, ending, ""]).encode()

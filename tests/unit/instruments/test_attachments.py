@@ -113,14 +113,22 @@ def test_the_regions_of_a_vamas_file(tmp_path, excluded):
     assert result.content.facts["sample"] == "sample 4"
 
 
-VALID = files.vamas(REGIONS)
+VALID, IRREGULAR = files.vamas(REGIONS), files.vamas(REGIONS, irregular=True)
+
+
+def test_an_irregular_scan_has_its_own_abscissa(tmp_path):
+    result = read(tmp_path, "a.vms", IRREGULAR)
+    assert [figure.value for figure in result.figures] == pytest.approx([40 - 0.5 * 2.08, 535 - 0.1 * 3.18])
+    assert result.content.curves[1].x.tolist() == pytest.approx([535, 534.898, 534.792, 534.682])
+    assert result.content.curves[1].y.tolist() == [5, 6, 7, 44]
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         (VALID[: len(VALID) // 2], "cut off"),
-        (VALID.replace(b"REGULAR", b"IRREGULAR"), "scan mode"),
+        (VALID.replace(b"REGULAR", b"MAPPING"), "scan mode"),
+        (IRREGULAR.replace(b"\n535.0\n5.0\n", b"\n534.85\n5.0\n"), "ascend or descend"),
         (VALID.replace(b"1988 May 4", b"1999"), "format identifier"),
         (VALID.replace(b"NORM", b"WARP"), "experiment mode"),
         (VALID.replace(b"\n44.0\n1\nend", b"\nNaN\n1\nend"), "ordinate value"),
@@ -132,7 +140,7 @@ VALID = files.vamas(REGIONS)
         (VALID.replace(b"\n-0.1\n", b"\n0\n"), "increment"),
         (VALID + b"more\n", "end of the experiment"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_a_broken_vamas_file_is_an_error_with_file_and_field(tmp_path, data, message):
     assert message in error(tmp_path, "broken.vms", data)

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chromatrace.cli import main
-from chromatrace.ingest.modbus import MapError, load_map
 from chromatrace.ingest.modbus.blocks import blocks_of
+from chromatrace.ingest.modbus.register_map import MapError, load_map
 from chromatrace.ingest.modbus.values import decode
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,7 +34,7 @@ def load(folder, text):
     [
         ("", 1, "devices", "missing"),
         ("devices = []", 1, "devices", "at least one"),
-        ("# comment\npoll = 5\n" + START + TAG, 2, "poll", "expected str, got 5"),
+        ("# comment\npoll = 5\n" + START + TAG, 2, "poll", "expected a string of 1 to 500 characters, got 5"),
         ('poll = "soon"\n' + START + TAG, 1, "poll", "duration"),
         (START, 1, "devices[0].tags", "missing"),
         (START + "tags = []", 4, "devices[0].tags", "at least one"),
@@ -44,13 +44,18 @@ def load(folder, text):
             START + TAG.replace("\ntag =", '\ntag = "b"\nname ='),
             6,
             "devices[0].tags[0].name",
-            "unknown key; known keys: tag, table",
+            "unknown key (known keys: address, bit",
         ),
-        (START + TAG + TAG.replace('"a"', '""'), 10, "devices[0].tags[1].tag", "length"),
+        (
+            START + TAG + TAG.replace('"a"', '""'),
+            10,
+            "devices[0].tags[1].tag",
+            "expected a string of 1 to 120 characters",
+        ),
         (START + TAG + TAG, 10, "devices[0].tags[1].tag", "occurs twice; first: devices[0].tags[0]"),
         (START + TAG.replace("holding", "register"), 6, "devices[0].tags[0].table", "register"),
-        (START + TAG.replace("0", "70000"), 7, "devices[0].tags[0].address", "int <= 65535, got 70000"),
-        (START + TAG.replace("0", "true"), 7, "devices[0].tags[0].address", "int, got True"),
+        (START + TAG.replace("0", "70000"), 7, "devices[0].tags[0].address", "from 0 to 65535, got 70000"),
+        (START + TAG.replace("0", "true"), 7, "devices[0].tags[0].address", "integer from 0 to 65535, got True"),
         (START + TAG.replace("0", "65535").replace("int16", "int32"), 7, "devices[0].tags[0].address", "65535"),
         (START + TAG.replace("int16", "int8"), 8, "devices[0].tags[0].type", "int8"),
         (START + TAG.replace('type = "int16"', ""), 4, "devices[0].tags[0].type", "missing"),
@@ -68,7 +73,7 @@ def load(folder, text):
         (START + TAG.replace("int16", "bool") + "bit = 1\nscale = 2", 10, "devices[0].tags[0].scale", "only a number"),
         (START + TAG + 'word_order = "middle"', 9, "devices[0].tags[0].word_order", "middle"),
         (START + TAG + 'poll = "0s"', 9, "devices[0].tags[0].poll", "at least 1 ns"),
-        (START + TAG + "address = 1", 9, "not valid TOML", "overwrite"),
+        (START + TAG + "address = 1", 9, "devices[0].tags[0].address", "not valid TOML: Cannot overwrite"),
         (START + 'tags = ["a"]', 4, "devices[0].tags[0]", "expected a table, got 'a'"),
         ("[devices]\nunit_id = 1", 1, "devices", "array"),
     ],

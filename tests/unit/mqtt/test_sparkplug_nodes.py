@@ -10,7 +10,7 @@ from chromatrace.domain.reading import BAD
 from chromatrace.ingest.gateway.statistics import GatewayStatistics
 from chromatrace.ingest.mqtt.payload import BAD_NO_COMMUNICATION
 from chromatrace.ingest.mqtt.sparkplug import SparkplugNodes
-from chromatrace.ingest.mqtt.sparkplug_pb2 import Metric, Payload, PropertySet, PropertyValue
+from chromatrace.sparkplug.sparkplug_pb2 import Metric, Payload, PropertySet, PropertyValue
 
 MS = 1_714_521_600_000
 NOW = MS * 10**6 + 10**9
@@ -126,7 +126,7 @@ def test_the_death_of_a_device_ends_its_aliases(plant):
 def test_the_death_of_an_earlier_session_is_ignored(plant):
     plant.birth(bd=1)
     assert plant.receive("NDEATH", payload(0, bd_seq(0))) == []
-    assert "bdSeq 0, the current one is 1" in plant.reasons[0]
+    assert (plant.statistics.ignored_deaths, plant.statistics.rejected) == (1, 0)
     assert plant.receive("NDATA", payload(2, metric(None, 1, double_value=1.0)))
 
 
@@ -135,11 +135,31 @@ def test_a_restarted_node_may_give_an_alias_to_another_metric(plant):
     assert plant.receive("NDATA", payload(1, metric(None, 1, 5, double_value=8.0))) == [("group/node", "speed", 8.0, 0)]
 
 
+def test_a_new_session_without_a_death_makes_the_tags_of_the_earlier_one_bad(plant):
+    born = payload(0, bd_seq(1), metric("load", 1, datatype=10, double_value=0.7))
+    assert plant.receive("NBIRTH", born) == [
+        ("group/node", "load", None, BAD_NO_COMMUNICATION),
+        ("group/node/press", "force", None, BAD_NO_COMMUNICATION),
+        ("group/node", "load", 0.7, 0),
+    ]
+    assert (plant.statistics.gaps_unfilled, plant.statistics.rejected, plant.rebirths) == (0, 0, [])
+
+
+def test_a_rebirth_in_the_same_session_is_no_death(plant):
+    born = payload(0, bd_seq(0), metric("load", 1, datatype=10, double_value=0.7))
+    assert plant.receive("NBIRTH", born) == [("group/node", "load", 0.7, 0)]
+
+
 def test_a_lost_connection_requests_a_rebirth_and_is_a_gap(plant):
-    plant.nodes.reconnected()
+    plant.nodes.reconnected(nodes_waited=False)
     assert plant.rebirths == [("group", "node")]
     assert plant.statistics.gaps_unfilled == 1
     assert plant.receive("NDATA", payload(9, metric(None, 1, double_value=1.0))) == []
+
+
+def test_a_lost_connection_is_no_gap_if_the_nodes_waited_for_the_primary_host(plant):
+    plant.nodes.reconnected(nodes_waited=True)
+    assert (plant.rebirths, plant.statistics.gaps_unfilled) == ([("group", "node")], 0)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from asyncua import ua
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.errors import SpoolUnavailable
+from chromatrace.ingest.gateway.statistics import GatewayStatistics
 from chromatrace.ingest.gateway.values import ReceivedValue, TagKey
 from chromatrace.ingest.gateway.writer import SpoolWriter
-from chromatrace.ingest.opcua import GatewayStatistics, OpcUaSecurity, OpcUaSettings
 from chromatrace.ingest.opcua.buffer import Buffer
+from chromatrace.ingest.opcua.settings import OpcUaSecurity, OpcUaSettings
 from chromatrace.ingest.opcua.values import decode_value
 from chromatrace.ingest.spool import Spool
 

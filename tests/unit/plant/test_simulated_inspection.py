@@ -8,12 +8,12 @@ import pytest
 
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.plant import example_plant
-from chromatrace.plant.devices.electrochromic import consistency
 from chromatrace.plant.errors import MissingHistoryError
 from chromatrace.plant.faults import parse_fault
 from chromatrace.plant.films import films
-from chromatrace.plant.inspection import TOLERANCE, inspect
+from chromatrace.plant.inspection import inspect
 from chromatrace.plant.simulation import simulate
+from chromatrace.quality.optical_consistency import TOLERANCE, deviation
 
 START_NS = 1_700_000_000 * 10**9
 SERIALS = ("000001", "000101", "000201")
@@ -82,8 +82,8 @@ def test_inconsistent_values_are_a_measurement_error(plant, good, quantity):
 
 
 def test_consistency_of_the_published_example():
-    assert consistency(40, 23.9e-3, 0.9542) < 0.005  # 9:1 at 40 cm²/C needs about 23.9 mC/cm²
-    assert consistency(40, 20e-3, 0.9542) == pytest.approx(1 - 0.8 / 0.9542)
+    assert deviation(40, 23.9e-3, 0.9542) < 0.005  # 9:1 at 40 cm²/C needs about 23.9 mC/cm²
+    assert deviation(40, 20e-3, 0.9542) == pytest.approx(1 - 0.8 / 0.9542)
 
 
 def test_measurements_are_deterministic_for_a_seed(plant, good):

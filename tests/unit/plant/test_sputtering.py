@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.plant import PlantError, example_plant
+from chromatrace.plant import example_plant
 from chromatrace.plant.errors import FaultError
 from chromatrace.plant.faults import Fault, parse_fault
 from chromatrace.plant.models import build_model
@@ -17,7 +17,7 @@ from chromatrace.plant.models.chamber_parameters import read_chamber
 from chromatrace.plant.models.sputtering import ARC_VOLTAGE_V, ChamberRun, deposition_rate
 from chromatrace.plant.simulation import Simulation, simulate
 from chromatrace.plant.sources import UNCERTAIN_RANGE_EXCEEDED
-from chromatrace.plant.table import TomlTable
+from chromatrace.storage.toml import TomlTable
 
 START_NS = 1_700_000_000 * 10**9
 
@@ -216,12 +216,3 @@ def test_other_plants_run_on_the_same_code(name):
     for tag in plant.tags:
         assert abs(run[tag.name].mean() - tag.nominal) < 0.1 * tag.nominal
         assert run[tag.name].std() > 0
-
-
-def test_model_without_chambers_is_rejected(plant):
-    from chromatrace.plant.models import check_model
-
-    empty = dataclasses.replace(plant.model, parameters={"chambers": {}})
-    with pytest.raises(PlantError) as error:
-        check_model(dataclasses.replace(plant, model=empty))
-    assert error.value.field == "model.chambers"

@@ -1,0 +1,13 @@
+"""Run the migrations on the connection of `SqlStore`, inside its transaction."""
+
+from alembic import context
+
+from chromatrace.twin.equipment.done import EquipmentTable
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=EquipmentTable.metadata,
+    version_table=context.config.attributes["version_table"],
+    transactional_ddl=False,
+)
+context.run_migrations()

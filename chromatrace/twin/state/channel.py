@@ -1,0 +1,210 @@
+"""Apply the readings of one channel, in the order of its log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from chromatrace.domain.errors import IntegrityError
+from chromatrace.domain.reading import GOOD
+from chromatrace.ingest.records import ReadingFields
+from chromatrace.twin.alarms.active import ActiveAlarms
+from chromatrace.twin.alarms.events import condition_state, is_event_tag, machine_of_event
+from chromatrace.twin.alarms.limits import Limit, limits_of
+from chromatrace.twin.effects import Effect
+from chromatrace.twin.plan import NS_PER_S, MachineStatus, TagPlan, TwinPlan
+from chromatrace.twin.state.machine import MachineFollower
+from chromatrace.twin.state.records import ChannelState, MachineState, SeriesState
+
+_CHECK_NS = NS_PER_S
+"""Log time between two checks of stale tags and floods."""
+
+
+@dataclass(slots=True)
+class _Series:
+    """A tag of the log with what follows it. `stale_after_ns`: 0 if it is never stale."""
+
+    key: str
+    state: SeriesState
+    plan: TagPlan | None
+    machine: MachineFollower | None
+    role: str | None
+    limits: tuple[Limit, ...]
+    stale_after_ns: int
+    is_event: bool
+
+
+class ChannelMirror:
+    """The state of one channel. `apply` changes it; `state` is its stored form."""
+
+    def __init__(self, plan: TwinPlan, state: ChannelState) -> None:
+        self.plan, self.state = plan, state
+        self.alarms = ActiveAlarms(plan.alarms, state)
+        self._machines: dict[str, MachineFollower] = {}
+        self._series: dict[tuple[str, str], _Series] = {}
+        for series in state.series.values():
+            self._follow(series.source, series.tag)
+
+    def apply(self, start: int, readings: Iterable[ReadingFields]) -> list[Effect]:
+        """Apply readings from index `start` on, which must be the next one. Return what they cause."""
+        state, known = self.state, self._series
+        if start != state.size:
+            raise IntegrityError(f"{state.channel!r}: expected reading {state.size}, got {start}", field="log_size")
+        effects: list[Effect] = []
+        index = start - 1
+        for index, reading in enumerate(readings, start):
+            source, tag, time_ns, received_ns, value, unit, quality, _, _ = reading
+            series = known.get((source, tag)) or self._follow(source, tag)
+            last = series.state
+            if received_ns > state.clock_ns:
+                state.clock_ns = received_ns
+                if received_ns - state.checked_ns >= _CHECK_NS:
+                    effects += self._check(index)
+            if time_ns < last.source_time_ns:
+                last.late += 1
+                continue
+            last.index, last.source_time_ns, last.received_ns = index, time_ns, received_ns
+            last.value, last.unit, last.quality = value, unit, quality
+            if quality == GOOD and value is not None:
+                last.good_ns = state.clock_ns
+                if last.stale or series.role is not None or series.limits or series.is_event:
+                    effects += self._good(series, index)
+            elif not last.good_ns:
+                last.good_ns = state.clock_ns
+        state.size = index + 1
+        return effects
+
+    def _good(self, series: _Series, index: int) -> Iterator[Effect]:
+        last, log_size = series.state, index + 1
+        if last.stale:
+            last.stale = False
+            yield from self.alarms.clear(f"stale:{series.key}", log_size, last.source_time_ns)
+        if series.machine is not None and series.role is not None:
+            yield from self._machine(series.machine, series.role, index, last)
+        if series.limits and isinstance(last.value, float | int):
+            yield from self._limits(series, float(last.value), log_size)
+        if series.is_event:
+            yield from self._event(series, log_size)
+
+    def _machine(self, machine: MachineFollower, role: str, index: int, last: SeriesState) -> Iterator[Effect]:
+        machine.apply(role, index, last.source_time_ns, last.value)
+        if role != "state":
+            return
+        state, key = machine.state, f"fault:{machine.plan.id}"
+        if state.status is MachineStatus.FAULT:
+            name = machine.plan.name or machine.plan.id
+            yield from self.alarms.raise_(
+                key,
+                "fault",
+                self.plan.alarms.fault_priority,
+                index + 1,
+                last.source_time_ns,
+                f"{name} reports a fault ({state.status_text})",
+                machine=machine.plan.id,
+                source=last.source,
+                tag=last.tag,
+                batch=state.batch.batch if state.batch else None,
+                data={"value": last.value},
+            )
+        else:
+            yield from self.alarms.clear(key, index + 1, last.source_time_ns)
+
+    def _limits(self, series: _Series, value: float, log_size: int) -> Iterator[Effect]:
+        last, plan = series.state, series.plan
+        assert plan is not None
+        for limit in series.limits:
+            key = f"limit-{limit.name}:{series.key}"
+            if limit.exceeded(value):
+                beyond = "above" if limit.sign > 0 else "below"
+                yield from self.alarms.raise_(
+                    key,
+                    "limit",
+                    plan.priority,
+                    log_size,
+                    last.source_time_ns,
+                    f"{last.tag} is {value:g} {last.unit}".rstrip() + f", {beyond} its limit {limit.raise_at:g}",
+                    machine=last.machine,
+                    source=last.source,
+                    tag=last.tag,
+                    batch=self.batch_of(last.machine),
+                    data={"value": value, "limit": limit.raise_at, "clears_at": limit.clear_at, "unit": last.unit},
+                )
+            elif limit.cleared(value):
+                yield from self.alarms.clear(key, log_size, last.source_time_ns)
+
+    def _event(self, series: _Series, log_size: int) -> Iterator[Effect]:
+        last, key = series.state, f"event:{series.key}"
+        condition = condition_state(last.tag, last.value)
+        if condition is None:
+            return
+        if not condition.active:
+            yield from self.alarms.clear(key, log_size, last.source_time_ns)
+            return
+        yield from self.alarms.raise_(
+            key,
+            "event",
+            condition.priority,
+            log_size,
+            last.source_time_ns,
+            condition.message,
+            machine=last.machine,
+            source=last.source,
+            tag=last.tag,
+            batch=self.batch_of(last.machine),
+            data=condition.facts,
+        )
+
+    def _check(self, index: int) -> Iterator[Effect]:
+        """Find tags that became stale by the log's time before the reading `index`."""
+        state = self.state
+        state.checked_ns = state.clock_ns
+        for series in self._series.values():
+            last = series.state
+            if not series.stale_after_ns or last.stale or not last.good_ns:
+                continue
+            silent_ns = state.clock_ns - last.good_ns
+            if silent_ns > series.stale_after_ns:
+                last.stale = True
+                priority = series.plan.priority if series.plan is not None else self.plan.alarms.stale_priority
+                yield from self.alarms.raise_(
+                    f"stale:{series.key}",
+                    "stale",
+                    priority,
+                    index,
+                    state.clock_ns,
+                    f"{last.tag} has no good value since {silent_ns / NS_PER_S:.0f} s",
+                    machine=last.machine,
+                    source=last.source,
+                    tag=last.tag,
+                    batch=self.batch_of(last.machine),
+                    data={"last_good_ns": last.good_ns, "last_index": last.index, "quality": last.quality},
+                )
+        yield from self.alarms.check_flood(index)
+
+    def batch_of(self, machine_id: str | None) -> str | None:
+        """Return the current batch at a machine."""
+        machine = self.state.machines.get(machine_id or "")
+        return machine.batch.batch if machine is not None and machine.batch is not None else None
+
+    def _follow(self, source: str, tag: str) -> _Series:
+        """Return what follows a tag, from its first reading on."""
+        key = f"{source}\x1f{tag}"
+        is_event = is_event_tag(tag)
+        plan = None if is_event else self.plan.tag_of(tag)
+        if is_event:
+            machine = machine_of_event(self.plan, self.state.channel, tag)
+        else:
+            machine = self.plan.machine_of(self.state.channel, source, tag)
+        state = self.state.series.setdefault(key, SeriesState(source, tag, machine.id if machine else None))
+        follower = role = None
+        if machine is not None:
+            record = self.state.machines.setdefault(machine.id, MachineState(machine.id))
+            follower = self._machines.setdefault(machine.id, MachineFollower(machine, record))
+            roles = {name: role for role, name in machine.roles()}
+            role = roles.get(tag) or roles.get(tag.rpartition("/")[2])
+        stale = plan.stale_after_ns if plan is not None and plan.stale_after_ns else self.plan.alarms.stale_after_ns
+        stale = None if is_event else stale
+        limits = limits_of(plan, self.plan.alarms.deadband) if plan is not None else ()
+        series = _Series(f"{source}/{tag}", state, plan, follower, role, limits, stale or 0, is_event)
+        self._series[source, tag] = series
+        return series

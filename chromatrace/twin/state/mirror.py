@@ -1,0 +1,54 @@
+"""The state of all channels, its stored form and its digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+
+from chromatrace.twin.plan import TwinPlan
+from chromatrace.twin.state.channel import ChannelMirror
+from chromatrace.twin.state.records import ChannelState
+
+# The order of each dictionary follows from the log, and decoding keeps it: equal states have equal bytes.
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(ChannelState)
+
+
+class Mirror:
+    """The twin's state. `channels` holds one `ChannelMirror` for each channel of which a reading was applied."""
+
+    def __init__(self, plan: TwinPlan) -> None:
+        self.plan = plan
+        self.channels: dict[str, ChannelMirror] = {}
+
+    def channel(self, name: str) -> ChannelMirror:
+        """Return the mirror of a channel; a new one is empty."""
+        if name not in self.channels:
+            self.channels[name] = ChannelMirror(self.plan, ChannelState(name))
+        return self.channels[name]
+
+    def load(self, state: bytes) -> ChannelMirror:
+        """Replace the state of a channel by a stored one."""
+        record = _DECODER.decode(state)
+        mirror = self.channels[record.channel] = ChannelMirror(self.plan, record)
+        return mirror
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Readings applied, by channel."""
+        return {name: mirror.state.size for name, mirror in sorted(self.channels.items())}
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the state of all channels: equal digests mean equal states."""
+        digest = hashlib.sha256()
+        for _, mirror in sorted(self.channels.items()):
+            encoded = encode(mirror.state)
+            digest.update(len(encoded).to_bytes(8, "big") + encoded)
+        return digest.hexdigest()
+
+
+def encode(state: ChannelState) -> bytes:
+    """Return the stored form of a channel's state."""
+    return _ENCODER.encode(state)

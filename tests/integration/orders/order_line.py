@@ -1,0 +1,3 @@
+"""The product line of the maker for which orders are sent."""
+
+LINE = 31
