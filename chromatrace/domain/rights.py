@@ -92,7 +92,7 @@ class BatchState(IntEnum):
 
 
 class HoldKind(IntEnum):
-    """`IBatchRegistry.HoldKind`: who set a hold. The kinds are independent."""
+    """`IBatchRegistry.HoldKind`: the origin of a hold. The kinds are independent."""
 
     PRODUCER = 0
     FIRST_INSPECTION = 1
@@ -118,6 +118,15 @@ class Stage(IntEnum):
 
     FIRST = 0
     FINAL = 1
+
+
+ALL_STAGES = frozenset(Stage)
+"""Both inspections."""
+
+
+def stages_of(mask: int) -> frozenset[Stage]:
+    """Return the stages in a mask of `IAccreditations.Accreditation.stages`."""
+    return frozenset(stage for stage in Stage if mask >> stage & 1)
 
 
 class Verdict(IntEnum):
