@@ -11,6 +11,7 @@ import click
 from chromatrace.cli.equipment import equipment
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, format_time, json_option, print_line
+from chromatrace.cli.program import program
 from chromatrace.cli.twin_models import monitor, score, train
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
@@ -49,6 +50,7 @@ def twin() -> None:
 
 
 twin.add_command(equipment)
+twin.add_command(program)
 twin.add_command(train)
 twin.add_command(monitor)
 twin.add_command(score)
@@ -315,6 +317,43 @@ def unshelve(workspace: Workspace, alarm_id: int, as_json: bool) -> None:
         store = service.open_store(workspace, stack)
         view = remove_shelf(store, alarm_id, workspace.chain.sender, service.now_ns())
     emit(as_json, {"alarm": view.id, "state": view.state.value})
+
+
+@twin.command()
+@click.option("--tag", help="Show forecasts of this tag only.")
+@click.option("--machine", help="Show forecasts of this machine only.")
+@click.option("--step", type=WholeRange(1), help="Show forecasts of this number of readings ahead only.")
+@click.option("--latest", is_flag=True, help="Show only the newest forecast of each tag and step.")
+@click.option("--limit", default=200, show_default=True, type=WholeRange(1, 100_000), help="Maximum number.")
+@json_option
+@click.pass_obj
+def forecasts(
+    workspace: Workspace,
+    tag: str | None,
+    machine: str | None,
+    step: int | None,
+    latest: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List stored forecasts, the newest first, with their outcome. `twin score --stored` scores them."""
+    from chromatrace.services import twin as service
+    from chromatrace.twin.store.forecasts import forecasts as list_forecasts
+
+    with ExitStack() as stack:
+        store = service.open_store(workspace, stack)
+        views = list_forecasts(store, tag=tag, machine=machine, step=step, latest=latest, limit=limit)
+
+    def human() -> None:
+        for view in views:
+            expected = "-" if view.expected_steps is None else f"{view.expected_steps:.0f}"
+            shares = "  ".join(f"{100 * share:5.1f} %" for share in view.model)
+            outcome = view.outcome or "not known"
+            print_line(f"{view.tag:<32} {view.step:>4} ahead  {shares}  out of control in {expected}  then: {outcome}")
+        if not views:
+            print_line("no forecasts")
+
+    emit(as_json, {"forecasts": views}, human)
 
 
 @twin.command()

@@ -94,7 +94,7 @@ class TokenRow(OrderBase):
 
 
 class SentRow(OrderBase):
-    """What a target was last told about an order: the digest of the newest message of each type."""
+    """The digest of the newest message of each type about an order, for each target."""
 
     __tablename__ = "order_webhook_states"
     plant: Mapped[str] = mapped_column(String(100), primary_key=True)

@@ -24,7 +24,7 @@ from chromatrace.twin.errors import ForeignTwinError
 from chromatrace.twin.plan import NS_PER_S, Priority, TwinPlan
 from chromatrace.twin.rules import drafts
 from chromatrace.twin.state.channel import ChannelMirror
-from chromatrace.twin.state.mirror import Mirror, encode
+from chromatrace.twin.state.mirror import Mirror
 from chromatrace.twin.store.database import TwinStore
 from chromatrace.twin.store.effects import StoredState, open_alarms, store_cursor, store_effects, store_snapshot
 from chromatrace.twin.store.models import CursorRow, SnapshotRow, TwinRow
@@ -156,7 +156,7 @@ class TwinFollower:
     def _store_snapshot(self, session: Session, mirror: ChannelMirror) -> None:
         state, now = mirror.state, time.time_ns()
         if self._snapshot_ns.get(state.channel, (-1, 0))[0] != state.size:
-            encoded = encode(state)
+            encoded = mirror.encoded()
             digest = hashlib.sha256(encoded).hexdigest()
             store_snapshot(session, StoredState(state.channel, state.size, self._plan.digest, encoded, digest))
         self._snapshot_ns[state.channel] = state.size, now

@@ -13,6 +13,7 @@ from typing import Any
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.identifiers import Gln
 from chromatrace.plant.alarm_settings import ALARMS, AlarmSettings, Priority, TagAlarms
+from chromatrace.plant.chart_plans import CHARTS, ChartPlan
 from chromatrace.plant.forecast_plans import FORECASTS, ForecastPlan
 from chromatrace.plant.proposal_rules import PROPOSALS, ProposalRule
 from chromatrace.plant.records import Plant, Tag
@@ -21,7 +22,7 @@ from chromatrace.plant.twin_options import TWIN
 __all__ = ["NS_PER_S", "AlarmSettings", "MachinePlan", "MachineStatus", "Priority", "TagPlan", "TwinPlan"]
 
 NS_PER_S = 1_000_000_000
-_FORMAT = 1
+_FORMAT = 2
 """Number of the stored form of the state; a new one makes the state be computed anew."""
 
 
@@ -107,6 +108,7 @@ class TwinPlan:
     name: str
     machines: tuple[MachinePlan, ...] = ()
     tags: tuple[TagPlan, ...] = ()
+    charts: tuple[ChartPlan, ...] = ()
     forecasts: tuple[ForecastPlan, ...] = ()
     rules: tuple[ProposalRule, ...] = ()
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
@@ -138,6 +140,22 @@ class TwinPlan:
         """Return the plan of a tag of the log, by its whole name or its last path component."""
         return self._tags.get(tag) or self._tags.get(tag.rpartition("/")[2])
 
+    def chart_of(self, tag: str) -> ChartPlan | None:
+        """Return the chart of a tag of the log."""
+        return self._charts.get(tag) or self._charts.get(tag.rpartition("/")[2])
+
+    def forecast_of(self, tag: str) -> ForecastPlan | None:
+        """Return the forecast of a tag of the log."""
+        return self._forecasts.get(tag) or self._forecasts.get(tag.rpartition("/")[2])
+
+    @cached_property
+    def _charts(self) -> Mapping[str, ChartPlan]:
+        return {plan.tag: plan for plan in self.charts}
+
+    @cached_property
+    def _forecasts(self) -> Mapping[str, ForecastPlan]:
+        return {plan.tag: plan for plan in self.forecasts}
+
     @cached_property
     def _tags(self) -> Mapping[str, TagPlan]:
         return {plan.name: plan for plan in self.tags}
@@ -166,11 +184,12 @@ def plan_of(plant: Plant) -> TwinPlan:
         for machine in plant.machines
     )
     tags = tuple(_tag(tag, alarms) for tag in plant.tags)
-    plan = TwinPlan(
-        plant.name, machines, tags, plant.section(FORECASTS), plant.section(PROPOSALS), alarms, plant.section(TWIN).gln
-    )
+    charts, forecasts = plant.section(CHARTS), plant.section(FORECASTS)
+    rules, gln = plant.section(PROPOSALS), plant.section(TWIN).gln
+    plan = TwinPlan(plant.name, machines, tags, charts, forecasts, rules, alarms, gln)
     # The state depends on these fields only.
-    content = (_FORMAT, [sorted_fields(machine) for machine in machines], tags, plan.forecasts, sorted_fields(alarms))
+    machine_fields = [sorted_fields(machine) for machine in machines]
+    content = (_FORMAT, machine_fields, tags, charts, forecasts, sorted_fields(alarms))
     return replace(plan, digest=hashlib.sha256(repr(content).encode()).hexdigest())
 
 

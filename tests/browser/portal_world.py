@@ -182,9 +182,10 @@ def build_world(node: DevNode, manifest_path: Path, folder: Path) -> World:
             _prove(world, "electrochromic pane", lot)
         world.submit(MAKER, calls.release(batch, SalesChannel.STANDARD))
     offer_until = int(time.time()) + 14 * 86_400
+    for lot in ("L2410A", "L2410F", "L2410G", "L2410H"):
+        world.submit(MAKER, calls.release(world.key(lot).batch_id, SalesChannel.DEFECTIVE))
     for lot in ("L2410A", "L2410F", "L2410G"):
         shop = world.organisations["shop"]
-        world.submit(MAKER, calls.release(world.key(lot).batch_id, SalesChannel.DEFECTIVE))
         world.submit(MAKER, calls.offer_custody(world.key(lot).batch_id, shop, offer_until))
     reason = "Electrolyte of supplier lot EL-0098 may leak at the edge seal."
     world.submit(MAKER, calls.recall(world.key("L2410B").batch_id, reason))

@@ -220,7 +220,7 @@ def test_failed_recalls_show_reason_and_can_be_retried(shop):
     assert shop.recalled("R3B", "R3C") == [True, True]
 
 
-def test_batches_of_other_organisations_are_not_recalled(shop):
+def test_the_producers_of_other_batches_are_notified(shop):
     world = shop.world
     _register(world, "R4", bytes(32))
     batch = world.key("R4").batch_id
@@ -238,11 +238,14 @@ def test_batches_of_other_organisations_are_not_recalled(shop):
     assert states(other, path) == {"R4": "others", "R4B": "open", "R4C": "open"}
     assert send(own, path).status_code == 303
     world.sync()
-    assert shop.recalled("R4", "R4B", "R4C") == [True, True, False]
+    assert shop.recalled("R4", "R4B", "R4C") == [True, False, False]
+    assert states(own, path) == {"R4": "recalled", "R4B": "notified", "R4C": "others"}
     page = own.get(path).text
-    assert "1 batch belongs to other organisations." in page
+    assert "2 batches belong to other organisations." in page
+    assert "On hold until a supervisor of <bdi>Example Frames</bdi> or of an authority recalls it" in page
     assert "Recalled by a supervisor of <bdi>Example Frames</bdi> or of an authority." in page
     assert send(own, path).status_code == 409
+    assert states(other, path) == {"R4": "recalled", "R4B": "open", "R4C": "open"}
     assert send(other, path).status_code == 303
     world.sync()
     assert states(other, path) == dict.fromkeys(("R4", "R4B", "R4C"), "recalled")
@@ -318,7 +321,7 @@ def test_command_line_resumes_interrupted_recall(shop, tmp_path, monkeypatch):
     assert (status, sorted(report["recalled"])) == (0, [f"(01){GTIN}(10)R8{letter}" for letter in "BCD"])
     assert (report["not_entitled"], len(report["transactions"])) == ([], 3)
     assert shop.recalled("R8", "R8B", "R8C", "R8D") == [True] * 4
-    assert recall("--descendants") == (0, {"recalled": [], "not_entitled": [], "transactions": []})
+    assert recall("--descendants") == (0, {"recalled": [], "notified": [], "not_entitled": [], "transactions": []})
     status, report = recall()
     assert (status, report["error"]) == (1, "BatchIsRecalled")
 

@@ -141,14 +141,13 @@ def test_file_with_another_number_of_columns_is_an_error(data, models, tmp_path)
     assert "52 columns are named, but the table has 960 columns" in transposed
 
 
-@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("fault", [1, 2])
 @pytest.mark.parametrize("window", ["training", "limits"])
-def test_fault_in_a_window_is_reported(data, tmp_path, method, fault, window):
+def test_fault_in_a_window_is_reported(data, tmp_path, fault, window):
     faulty, normal = data / f"d{fault:02}_te.dat", data / "d00_te.dat"
     file, limits = (faulty, normal) if window == "training" else (normal, faulty)
     output = tmp_path / "model.json"
-    options = ["--method", method, "--limits", limits, "-o", output]
+    options = ["--limits", limits, "-o", output]
     error = failure("train", file, "--columns", COLUMNS, *options)
     assert error.startswith(f"error: {window}: ")
     assert "seem to contain a fault: in rows" in error

@@ -358,6 +358,8 @@ def _variant(value: Any, kind: ua.VariantType) -> ua.Variant:
         fits = isinstance(value, float | int)
     elif kind == ua.VariantType.String:
         fits, value = value is not None, str(value)
+    elif kind == ua.VariantType.ByteString:
+        fits = isinstance(value, bytes)
     else:
         fits = isinstance(value, float | int) and value == int(value)
         value = int(value) if fits else value

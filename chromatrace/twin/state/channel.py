@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from chromatrace.domain.errors import IntegrityError
-from chromatrace.domain.reading import GOOD
+from chromatrace.domain.reading import GOOD, ReadingValue
 from chromatrace.ingest.records import ReadingFields
 from chromatrace.twin.alarms.active import ActiveAlarms
 from chromatrace.twin.alarms.events import condition_state, is_event_tag, machine_of_event
 from chromatrace.twin.alarms.limits import Limit, limits_of
 from chromatrace.twin.effects import Effect
 from chromatrace.twin.plan import NS_PER_S, MachineStatus, TagPlan, TwinPlan
+from chromatrace.twin.state.chart import ChartFollower
+from chromatrace.twin.state.forecaster import TagForecaster
 from chromatrace.twin.state.machine import MachineFollower
-from chromatrace.twin.state.records import ChannelState, MachineState, SeriesState
+from chromatrace.twin.state.records import ChannelState, ChartState, ForecasterState, MachineState, SeriesState, encode
 
 _CHECK_NS = NS_PER_S
 """Log time between two checks of stale tags and floods."""
@@ -32,6 +34,8 @@ class _Series:
     limits: tuple[Limit, ...]
     stale_after_ns: int
     is_event: bool
+    chart: ChartFollower | None
+    forecaster: TagForecaster | None
 
 
 class ChannelMirror:
@@ -65,7 +69,10 @@ class ChannelMirror:
                 continue
             last.index, last.source_time_ns, last.received_ns = index, time_ns, received_ns
             last.value, last.unit, last.quality = value, unit, quality
-            if quality == GOOD and value is not None:
+            good = quality == GOOD and value is not None
+            if series.chart is not None or series.forecaster is not None:
+                effects += self._number(series, _number_of(value) if good else None, index + 1)
+            if good:
                 last.good_ns = state.clock_ns
                 if last.stale or series.role is not None or series.limits or series.is_event:
                     effects += self._good(series, index)
@@ -85,6 +92,55 @@ class ChannelMirror:
             yield from self._limits(series, float(last.value), log_size)
         if series.is_event:
             yield from self._event(series, log_size)
+
+    def _number(self, series: _Series, value: float | None, log_size: int) -> Iterator[Effect]:
+        """Apply a reading to the chart and the forecast of its tag."""
+        if series.chart is not None:
+            yield from self._chart(series, series.chart, value, log_size)
+        if series.forecaster is not None:
+            last = series.state
+            yield from series.forecaster.apply(value, log_size, last, self.batch_of(last.machine))
+
+    def _chart(self, series: _Series, chart: ChartFollower, value: float | None, log_size: int) -> Iterator[Effect]:
+        last, change = series.state, chart.apply(value)
+        about = {
+            "machine": last.machine,
+            "source": last.source,
+            "tag": last.tag,
+            "batch": self.batch_of(last.machine),
+        }
+        dead_key = f"dead:{series.key}"
+        if change.dead:
+            message = f"{last.tag} repeats the value {value:g}; the sensor may be dead"
+            priority = self.plan.alarms.stale_priority
+            yield from self.alarms.raise_(
+                dead_key, "stale", priority, log_size, last.source_time_ns, message, data={"value": value}, **about
+            )
+        elif value is not None:
+            yield from self.alarms.clear(dead_key, log_size, last.source_time_ns)
+        key = f"chart:{series.key}"
+        if change.active:
+            message = f"{last.tag}: {', '.join(change.signals)} at {value:g} {last.unit}".rstrip()
+            yield from self.alarms.raise_(
+                key,
+                "chart",
+                chart.plan.priority,
+                log_size,
+                last.source_time_ns,
+                message,
+                data={
+                    "value": value,
+                    "signals": list(change.signals),
+                    "centre": chart.plan.centre,
+                    "sigma": chart.plan.sigma,
+                    "ewma": chart.chart.ewma,
+                    "cusum_high": chart.chart.cusum_high,
+                    "cusum_low": chart.chart.cusum_low,
+                },
+                **about,
+            )
+        elif change.active is False:
+            yield from self.alarms.clear(key, log_size, last.source_time_ns)
 
     def _machine(self, machine: MachineFollower, role: str, index: int, last: SeriesState) -> Iterator[Effect]:
         machine.apply(role, index, last.source_time_ns, last.value)
@@ -181,6 +237,13 @@ class ChannelMirror:
                 )
         yield from self.alarms.check_flood(index)
 
+    def encoded(self) -> bytes:
+        """Return the stored form of the state."""
+        for series in self._series.values():
+            if series.chart is not None:
+                series.chart.store()
+        return encode(self.state)
+
     def batch_of(self, machine_id: str | None) -> str | None:
         """Return the current batch at a machine."""
         machine = self.state.machines.get(machine_id or "")
@@ -205,6 +268,32 @@ class ChannelMirror:
         stale = plan.stale_after_ns if plan is not None and plan.stale_after_ns else self.plan.alarms.stale_after_ns
         stale = None if is_event else stale
         limits = limits_of(plan, self.plan.alarms.deadband) if plan is not None else ()
-        series = _Series(f"{source}/{tag}", state, plan, follower, role, limits, stale or 0, is_event)
+        series = _Series(
+            key=f"{source}/{tag}",
+            state=state,
+            plan=plan,
+            machine=follower,
+            role=role,
+            limits=limits,
+            stale_after_ns=stale or 0,
+            is_event=is_event,
+            chart=self._chart_of(key, tag),
+            forecaster=self._forecaster_of(key, source, tag),
+        )
         self._series[source, tag] = series
         return series
+
+    def _chart_of(self, key: str, tag: str) -> ChartFollower | None:
+        plan = self.plan.chart_of(tag)
+        return None if plan is None else ChartFollower(plan, self.state.charts.setdefault(key, ChartState()))
+
+    def _forecaster_of(self, key: str, source: str, tag: str) -> TagForecaster | None:
+        plan = self.plan.forecast_of(tag)
+        if plan is None:
+            return None
+        state = self.state.forecasters.setdefault(key, ForecasterState(source, tag))
+        return TagForecaster(plan, self.state.channel, state)
+
+
+def _number_of(value: ReadingValue) -> float | None:
+    return float(value) if isinstance(value, float | int) else None

@@ -90,22 +90,43 @@ class ActiveAlarm(msgspec.Struct, array_like=True):
 
 
 class PendingForecast(msgspec.Struct, array_like=True):
-    """A forecast whose outcome is not known: it is about the reading with this `number` of its tag."""
+    """A forecast whose outcome is not known: it is about the reading with this `number` of its tag.
+
+    state  the state of the tag when the forecast was made
+    """
 
     number: int
     log_size: int
     step: int
+    state: int
 
 
 class ForecasterState(msgspec.Struct, array_like=True):
-    """The Markov chain of a tag. `counts`: weights of the transitions, row by row, with the prior."""
+    """The Markov chain of a tag, and what its baselines have seen.
+
+    number          readings so far
+    state           of the last reading; -1: unknown
+    counts          weights of the transitions
+    visits          readings in each state
+    scored, stayed  scored forecasts by step, and those whose state had stayed
+    """
 
     source: str
     tag: str
     number: int = 0
     state: int = -1
-    counts: list[float] = []
+    counts: list[list[float]] = []
+    visits: list[int] = []
+    scored: list[int] = []
+    stayed: list[int] = []
     pending: list[PendingForecast] = []
+
+
+class ChartState(msgspec.Struct, array_like=True):
+    """The chart of a tag: `TagChart.state`, and the number of readings since the last signal."""
+
+    values: dict[str, int | float | None] = {}
+    quiet: int = 0
 
 
 class ChannelState(msgspec.Struct, array_like=True):
@@ -121,3 +142,13 @@ class ChannelState(msgspec.Struct, array_like=True):
     machines: dict[str, MachineState] = {}
     alarms: dict[str, ActiveAlarm] = {}
     forecasters: dict[str, ForecasterState] = {}
+    charts: dict[str, ChartState] = {}
+
+
+# The order of each dictionary follows from the log, and decoding keeps it: equal states have equal bytes.
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def encode(state: ChannelState) -> bytes:
+    """Return the stored form of a channel's state."""
+    return _ENCODER.encode(state)

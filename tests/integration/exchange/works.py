@@ -185,11 +185,10 @@ class Works:
         self.inspect(name, Stage.FIRST, Verdict.PASS)
         self.send(MAKER, calls.assemble(batch))
         self.inspect(name, Stage.FINAL, Verdict.PASS)
-        self.send(MAKER, calls.grade(batch, 18, 1, 1))
+        self.send(MAKER, calls.grade(batch, 19, 0, 1))
         self.send(MAKER, calls.release(batch, SalesChannel.STANDARD))
 
     def _hand_over(self, name):
         batch = self.keys[name].batch_id
-        self.send(MAKER, calls.release(batch, SalesChannel.DEFECTIVE))
         self.send(MAKER, calls.offer_custody(batch, self.numbers[SHOP], NO_EXPIRY))
         self.send(SHOP, calls.accept_custody(batch))

@@ -9,7 +9,7 @@ from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.reading import BAD
 from chromatrace.twin.effects import AlarmCleared, AlarmRaised
 from chromatrace.twin.plan import NS_PER_S, AlarmSettings, Priority
-from chromatrace.twin.state.mirror import Mirror, encode
+from chromatrace.twin.state.mirror import Mirror
 
 
 @pytest.fixture
@@ -121,9 +121,9 @@ def test_the_state_and_effects_do_not_depend_on_how_readings_are_grouped(split):
         part = mirror.channel("line-1")
         effects += part.apply(start, readings[start : start + split])
         mirror = Mirror(plan())
-        mirror.load(encode(part.state))
+        mirror.load(part.encoded())
     assert effects == expected
-    assert encode(mirror.channel("line-1").state) == encode(whole.state)
+    assert mirror.channel("line-1").encoded() == whole.encoded()
 
 
 def test_a_flood_suppresses_low_priorities_until_it_ends():
