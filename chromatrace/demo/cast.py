@@ -24,6 +24,7 @@ class Actor(IntEnum):
     INSPECTOR = 3
     SUPERVISOR = 4
     FRANCHISEE = 5
+    COMPETITOR = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,14 @@ FRANCHISEE = Member(
     Role.ADMIN | Role.FRANCHISEE | Role.LOGISTICS,
     {Actor.FRANCHISEE: Role.FRANCHISEE},
 )
-MEMBERS = (MAKER, LABORATORY, FRANCHISEE)
+COMPETITOR = Member(
+    "Example Tinted Glass, competitor",
+    OrganisationKind.MANUFACTURER,
+    Gln("9521234540007"),
+    Role.PRODUCER | Role.INSPECTOR,
+    {Actor.COMPETITOR: Role.INSPECTOR},
+)
+MEMBERS = (MAKER, LABORATORY, FRANCHISEE, COMPETITOR)
 
 
 class Cast:

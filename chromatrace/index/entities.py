@@ -7,7 +7,7 @@ its events and projects the affected entities again, and a rebuild gives the sam
 from __future__ import annotations
 
 ORGANISATION, OPERATOR, GRANT = "organisation", "operator", "grant"
-LICENCE, ACCREDITATION = "licence", "accreditation"
+LICENCE, ACCREDITATION = "licence", "accredited"
 CHANNEL, BATCH, OTHER = "channel", "batch", ""
 DEPARTMENT, RECORDS = "department", "records"
 PANEL, ROUND = "panel", "round"

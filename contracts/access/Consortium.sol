@@ -14,7 +14,7 @@ import {GtinLicences} from "./GtinLicences.sol";
 /// @title Organisations, operators, roles and read scopes of a consortium
 /// @dev The default admin (`DEFAULT_ADMIN_ROLE`) grants the contract roles. It is transferred in two steps with a delay.
 contract Consortium is IConsortium, GtinLicences, AccessControlDefaultAdminRules {
-    /// @dev One slot: an organisation and its first licence, so that most registrations need no further slot.
+    /// @dev One slot: an organisation and its first licence. Most registrations need no further slot.
     struct StoredOrganisation {
         OrganisationKind kind;
         bool active;
@@ -137,7 +137,7 @@ contract Consortium is IConsortium, GtinLicences, AccessControlDefaultAdminRules
         }
         if (roles & Roles.ADMIN == 0 || validUntil < operator_.validUntil) _protectAdministrator(account);
 
-        if (!operator_.active || operator_.validUntil < block.timestamp) operator_.appointment += 1;
+        if (!operator_.active || operator_.validUntil < block.timestamp) ++operator_.appointment;
         operator_.organisation = id;
         operator_.active = true;
         operator_.roles = roles;
