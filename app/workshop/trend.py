@@ -6,8 +6,8 @@ import csv
 import io
 import re
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from flask import Response, jsonify, render_template, request, url_for
@@ -183,7 +183,21 @@ def parse_moment(text: str, field: str) -> int:
 
 
 def _trends(spool: Spool, query: TrendQuery) -> list[Trend]:
-    return [trend(spool, query.channel, source, tag, query.from_ns, query.to_ns) for source, tag in query.series]
+    return [
+        _in_unit(trend(spool, query.channel, source, tag, query.from_ns, query.to_ns)) for source, tag in query.series
+    ]
+
+
+def _in_unit(item: Trend) -> Trend:
+    """Return a trend in the unit of the plant file, in which its limits are."""
+    tag = current_workshop().plan.tag_of(item.tag, item.source)
+    if tag is None or tag.convert_from is None:
+        return item
+
+    def converted(values: Iterable[float | None]) -> tuple[float | None, ...]:
+        return tuple(None if value is None else tag.in_unit(value) for value in values)
+
+    return replace(item, unit=tag.unit, minimum=converted(item.minimum), maximum=converted(item.maximum))
 
 
 def _series_json(item: Trend) -> dict[str, object]:
@@ -197,13 +211,13 @@ def _series_json(item: Trend) -> dict[str, object]:
         "times": [time_ns / 1e9 for time_ns in item.times_ns],
         "minimum": item.minimum,
         "maximum": item.maximum,
-        "limits": _limits(item.tag),
+        "limits": _limits(item),
     }
 
 
-def _limits(tag: str) -> dict[str, float | None]:
-    """Return the limits of the plant file for the last part of a tag's path."""
-    match = current_workshop().plan.tag_of(tag)
+def _limits(item: Trend) -> dict[str, float | None]:
+    """Return the limits of the plant file for the tag of a trend."""
+    match = current_workshop().plan.tag_of(item.tag, item.source)
     low, high = (match.limit_low, match.limit_high) if match else (None, None)
     return {"low": low, "high": high, "centre": None}
 

@@ -69,12 +69,16 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
     {"schema": "chromatrace.batch/1", "gtin": "09521234543213", "lot": "L2410A",
      "product": {"name": "Electrochromic pane", "description": ""}, "quantity": 100,
      "made_at": "2026-01-01T08:00:00Z", "serials": {"first": 1, "count": 100, "width": 6}, "materials": []}
+
+    If the plant makes the product by a design ([design] of the plant file), the document names its newest released
+    version, and the plant file must agree with that version.
     """
     from chromatrace.documents.content import BatchContent
     from chromatrace.exchange.units import serial_root
+    from chromatrace.services.designs import with_design
     from chromatrace.storage import strict_json
 
-    document = BatchContent.from_bytes(strict_json.canonical(read_json(content, "content")))
+    document = with_design(workspace, BatchContent.from_bytes(strict_json.canonical(read_json(content, "content"))))
     digest = workspace.documents.digest(document.to_bytes())
     root = serial_root(document.serials) if document.serials else ZERO_BYTES32
     used = tuple(parse_input(text) for text in inputs)
@@ -87,7 +91,8 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
     # Only after the simulation: a registration that the contract rejects leaves no document.
     workspace.documents.put(document.to_bytes())
     receipt = workspace.chain.submit(call)
-    emit(as_json, {"batch": document.key.batch_id, "content_digest": digest, "tx": receipt.tx})
+    design = {"design": document.design.as_json()} if document.design else {}
+    emit(as_json, {"batch": document.key.batch_id, "content_digest": digest, "tx": receipt.tx} | design)
 
 
 def _designed_route(workspace: Workspace, route: str | None) -> bytes:

@@ -12,7 +12,7 @@ from chromatrace.cli.equipment import equipment
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, format_time, json_option, print_line
 from chromatrace.cli.program import program
-from chromatrace.cli.twin_models import monitor, score, train
+from chromatrace.cli.twin_models import approve, monitor, score, train
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
 
@@ -54,6 +54,7 @@ twin.add_command(program)
 twin.add_command(train)
 twin.add_command(monitor)
 twin.add_command(score)
+twin.add_command(approve)
 
 
 @twin.command()

@@ -1,4 +1,4 @@
-"""`chromatrace twin train`, `monitor` and `score`: models of recorded files."""
+"""`chromatrace twin train`, `monitor`, `approve` and `score`: models of recorded files."""
 
 from __future__ import annotations
 
@@ -298,6 +298,20 @@ def _print_evaluation(evaluation: Evaluation, run_length: int, detection: dict[s
     for name, figures in detection.items():
         delay, raised = ("-" if figures[key] is None else str(figures[key]) for key in ("delay_rows", "raised_after"))
         print_line(f"  {name:<10}{figures['false_alarms']:>13.2%}{figures['missed']:>9.2%}{delay:>7}{raised:>14}")
+
+
+@click.command()
+@click.argument("model_file", metavar="MODEL", type=file_path)
+@click.option("--by", "person", required=True, metavar="NAME", help="Person who approves the windows of the model.")
+@json_option
+def approve(model_file: Path, person: str, as_json: bool) -> None:
+    """Approve the windows of a model file, for example after `twin monitor` has evaluated it. Its digest changes."""
+    model = _read_model(model_file)
+    if model.approved_by:
+        raise InvalidInput(f"{model.approved_by} has already approved the model", field="model")
+    approved = model.approved(person)
+    deliver(model_file, [approved.to_bytes()])
+    emit(as_json, _model_facts(approved) | {"file": str(model_file)}, lambda: _print_model(approved, model_file))
 
 
 @click.command()

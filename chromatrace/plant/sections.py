@@ -6,6 +6,7 @@ from typing import Any
 
 from chromatrace.plant.alarm_settings import ALARMS
 from chromatrace.plant.chart_plans import CHARTS
+from chromatrace.plant.design_plan import DESIGN
 from chromatrace.plant.disposition_rules import DISPOSITIONS
 from chromatrace.plant.erp import ERP
 from chromatrace.plant.forecast_plans import FORECASTS
@@ -19,6 +20,7 @@ from chromatrace.plant.twin_options import TWIN
 SECTIONS: tuple[Section[Any], ...] = (
     ERP,
     ALARMS,
+    DESIGN,
     CHARTS,
     DISPOSITIONS,
     FORECASTS,

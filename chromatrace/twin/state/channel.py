@@ -12,7 +12,7 @@ from chromatrace.twin.alarms.active import ActiveAlarms
 from chromatrace.twin.alarms.events import condition_state, is_event_tag, machine_of_event
 from chromatrace.twin.alarms.limits import Limit, limits_of
 from chromatrace.twin.effects import Effect
-from chromatrace.twin.plan import NS_PER_S, MachineStatus, TagPlan, TwinPlan
+from chromatrace.twin.plan import NS_PER_S, MachineStatus, TagPlan, TwinPlan, names_of
 from chromatrace.twin.state.chart import ChartFollower
 from chromatrace.twin.state.forecaster import TagForecaster
 from chromatrace.twin.state.machine import MachineFollower
@@ -44,6 +44,9 @@ class ChannelMirror:
     def __init__(self, plan: TwinPlan, state: ChannelState) -> None:
         self.plan, self.state = plan, state
         self.alarms = ActiveAlarms(plan.alarms, state)
+        limits = [plan.alarms.stale_after_ns, *(tag.stale_after_ns for tag in plan.tags)]
+        # A pause of the whole channel must not make its tags stale when it resumes.
+        self._pause_ns = min((limit for limit in limits if limit is not None), default=0) // 2
         self._machines: dict[str, MachineFollower] = {}
         self._series: dict[tuple[str, str], _Series] = {}
         for series in state.series.values():
@@ -61,6 +64,8 @@ class ChannelMirror:
             series = known.get((source, tag)) or self._follow(source, tag)
             last = series.state
             if received_ns > state.clock_ns:
+                if state.clock_ns:
+                    state.active_ns += min(received_ns - state.clock_ns, self._pause_ns)
                 state.clock_ns = received_ns
                 if received_ns - state.checked_ns >= _CHECK_NS:
                     effects += self._check(index)
@@ -71,13 +76,13 @@ class ChannelMirror:
             last.value, last.unit, last.quality = value, unit, quality
             good = quality == GOOD and value is not None
             if series.chart is not None or series.forecaster is not None:
-                effects += self._number(series, _number_of(value) if good else None, index + 1)
+                effects += self._number(series, _number_of(value, series.plan) if good else None, index + 1)
             if good:
-                last.good_ns = state.clock_ns
+                last.good_ns, last.good_active_ns = state.clock_ns, state.active_ns
                 if last.stale or series.role is not None or series.limits or series.is_event:
                     effects += self._good(series, index)
             elif not last.good_ns:
-                last.good_ns = state.clock_ns
+                last.good_ns, last.good_active_ns = state.clock_ns, state.active_ns
         state.size = index + 1
         return effects
 
@@ -120,7 +125,8 @@ class ChannelMirror:
             yield from self.alarms.clear(dead_key, log_size, last.source_time_ns)
         key = f"chart:{series.key}"
         if change.active:
-            message = f"{last.tag}: {', '.join(change.signals)} at {value:g} {last.unit}".rstrip()
+            unit = last.unit if series.plan is None else series.plan.shown(value, last.unit)[1]
+            message = f"{last.tag}: {', '.join(change.signals)} at {value:g} {unit}".rstrip()
             yield from self.alarms.raise_(
                 key,
                 "chart",
@@ -168,6 +174,7 @@ class ChannelMirror:
     def _limits(self, series: _Series, value: float, log_size: int) -> Iterator[Effect]:
         last, plan = series.state, series.plan
         assert plan is not None
+        value, unit = plan.in_unit(value), last.unit if plan.convert_from is None else plan.unit
         for limit in series.limits:
             key = f"limit-{limit.name}:{series.key}"
             if limit.exceeded(value):
@@ -178,12 +185,12 @@ class ChannelMirror:
                     plan.priority,
                     log_size,
                     last.source_time_ns,
-                    f"{last.tag} is {value:g} {last.unit}".rstrip() + f", {beyond} its limit {limit.raise_at:g}",
+                    f"{last.tag} is {value:g} {unit}".rstrip() + f", {beyond} its limit {limit.raise_at:g}",
                     machine=last.machine,
                     source=last.source,
                     tag=last.tag,
                     batch=self.batch_of(last.machine),
-                    data={"value": value, "limit": limit.raise_at, "clears_at": limit.clear_at, "unit": last.unit},
+                    data={"value": value, "limit": limit.raise_at, "clears_at": limit.clear_at, "unit": unit},
                 )
             elif limit.cleared(value):
                 yield from self.alarms.clear(key, log_size, last.source_time_ns)
@@ -218,8 +225,8 @@ class ChannelMirror:
             last = series.state
             if not series.stale_after_ns or last.stale or not last.good_ns:
                 continue
-            silent_ns = state.clock_ns - last.good_ns
-            if silent_ns > series.stale_after_ns:
+            if state.active_ns - last.good_active_ns > series.stale_after_ns:
+                silent_ns = state.clock_ns - last.good_ns
                 last.stale = True
                 priority = series.plan.priority if series.plan is not None else self.plan.alarms.stale_priority
                 yield from self.alarms.raise_(
@@ -253,7 +260,7 @@ class ChannelMirror:
         """Return what follows a tag, from its first reading on."""
         key = f"{source}\x1f{tag}"
         is_event = is_event_tag(tag)
-        plan = None if is_event else self.plan.tag_of(tag)
+        plan = None if is_event else self.plan.tag_of(tag, source)
         if is_event:
             machine = machine_of_event(self.plan, self.state.channel, tag)
         else:
@@ -264,7 +271,7 @@ class ChannelMirror:
             record = self.state.machines.setdefault(machine.id, MachineState(machine.id))
             follower = self._machines.setdefault(machine.id, MachineFollower(machine, record))
             roles = {name: role for role, name in machine.roles()}
-            role = roles.get(tag) or roles.get(tag.rpartition("/")[2])
+            role = next((roles[name] for name in names_of(tag, source) if name in roles), None)
         stale = plan.stale_after_ns if plan is not None and plan.stale_after_ns else self.plan.alarms.stale_after_ns
         stale = None if is_event else stale
         limits = limits_of(plan, self.plan.alarms.deadband) if plan is not None else ()
@@ -277,23 +284,26 @@ class ChannelMirror:
             limits=limits,
             stale_after_ns=stale or 0,
             is_event=is_event,
-            chart=self._chart_of(key, tag),
+            chart=self._chart_of(key, source, tag),
             forecaster=self._forecaster_of(key, source, tag),
         )
         self._series[source, tag] = series
         return series
 
-    def _chart_of(self, key: str, tag: str) -> ChartFollower | None:
-        plan = self.plan.chart_of(tag)
+    def _chart_of(self, key: str, source: str, tag: str) -> ChartFollower | None:
+        plan = self.plan.chart_of(tag, source)
         return None if plan is None else ChartFollower(plan, self.state.charts.setdefault(key, ChartState()))
 
     def _forecaster_of(self, key: str, source: str, tag: str) -> TagForecaster | None:
-        plan = self.plan.forecast_of(tag)
+        plan = self.plan.forecast_of(tag, source)
         if plan is None:
             return None
         state = self.state.forecasters.setdefault(key, ForecasterState(source, tag))
         return TagForecaster(plan, self.state.channel, state)
 
 
-def _number_of(value: ReadingValue) -> float | None:
-    return float(value) if isinstance(value, float | int) else None
+def _number_of(value: ReadingValue, plan: TagPlan | None) -> float | None:
+    """Return a number in the unit of the tag; None for a text."""
+    if not isinstance(value, float | int):
+        return None
+    return float(value) if plan is None else plan.in_unit(float(value))

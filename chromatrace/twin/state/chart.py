@@ -48,11 +48,11 @@ class ChartFollower:
             watched |= _BITS[name]
         self.chart = TagChart(TagLimits(plan.centre, plan.sigma, plan.dead_after), watched)
         if state.values:
-            self.chart.restore(state.values)
+            self.chart.restore(dict(zip(self.chart.state, state.values, strict=True)))
 
     def store(self) -> None:
         """Bring the stored form up to date."""
-        self.state.values = dict(self.chart.state)
+        self.state.values = list(self.chart.state.values())
 
     def apply(self, value: float | None) -> ChartChange:
         """Apply a reading; None if it has no good value."""

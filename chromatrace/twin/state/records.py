@@ -12,7 +12,7 @@ class SeriesState(msgspec.Struct, array_like=True):
     """The last value of a tag.
 
     index          of its reading in the log of the channel
-    good_ns        receipt of the last good value, in the log's time
+    good_ns        receipt of the last good value, in the log's time; `good_active_ns`: without pauses of the channel
     late           readings that were older than the last value; they do not change the state
     """
 
@@ -26,6 +26,7 @@ class SeriesState(msgspec.Struct, array_like=True):
     unit: str = ""
     quality: int = 0
     good_ns: int = 0
+    good_active_ns: int = 0
     late: int = 0
     stale: bool = False
 
@@ -123,18 +124,24 @@ class ForecasterState(msgspec.Struct, array_like=True):
 
 
 class ChartState(msgspec.Struct, array_like=True):
-    """The chart of a tag: `TagChart.state`, and the number of readings since the last signal."""
+    """The chart of a tag: the values of `TagChart.state`, and the number of readings since the last signal."""
 
-    values: dict[str, int | float | None] = {}
+    values: list[int | float | None] = []
     quiet: int = 0
 
 
 class ChannelState(msgspec.Struct, array_like=True):
-    """The state of a channel after its first `size` readings. `clock_ns`: the latest time of receipt."""
+    """The state of a channel after its first `size` readings.
+
+    clock_ns    the latest time of receipt; `active_ns`: time that passed, without long pauses of the channel
+    checked_ns  time of the last check of stale tags and floods
+    raised_ns   times of the newest alarms
+    """
 
     channel: str
     size: int = 0
     clock_ns: int = 0
+    active_ns: int = 0
     checked_ns: int = 0
     flood: bool = False
     raised_ns: list[int] = []

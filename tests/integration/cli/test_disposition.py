@@ -83,12 +83,16 @@ def register(shop, lot):
 
 
 def inspect(shop, lot, stage, **values):
-    checks = example_plant("electrochromic").check_sheet(stage).checks
+    plant = example_plant("electrochromic")
+    checks = plant.check_sheet(stage).checks
+    used = next(item for item in plant.instruments if checks[0].quantity in item.quantities)
     measurements = [check.measured((VALUES[stage] | values)[check.quantity]).as_json() for check in checks]
+    instruments = example_plant("electrochromic").instruments
+    used = next(item for item in instruments if {check.quantity for check in checks} <= item.quantities.keys())
     document = {
         "schema": "chromatrace.inspection/1", "gtin": GTIN, "lot": lot, "stage": stage,
         "inspected_at": "2026-02-01T09:00:00Z", "sample": ["007"], "readings": None, "measurements": measurements,
-        "instrument": {"name": "Spectrophotometer", "serial": "SP-2", "calibrated_on": "2026-01-12"},
+        "instrument": {"name": used.name, "serial": used.id, "calibrated_on": "2026-01-12"},
     }  # fmt: skip
     path = shop.folder / f"{lot}-{stage}.json"
     path.write_text(json.dumps(document))
@@ -241,3 +245,34 @@ def test_mistakes_in_the_plant_file(shop, change, message):
     index = text.index("[[dispositions]]")
     path.write_text(text[:index] + text[index:].replace(*change, 1))
     assert message in shop("plant", "check", path, status=1).output
+
+
+def test_the_report_has_the_figures_of_graded_and_recycled_lots(shop):
+    register(shop, "RE-1")
+    inspect(shop, "RE-1", "first")
+    shop("batch", "assemble", GTIN, "RE-1", account=2)
+    inspect(shop, "RE-1", "final", **{"switching time": 55.0})
+    dispose(shop, "RE-1", "--submit")
+    register(shop, "RE-2")
+    inspect(shop, "RE-2", "first", **{"crystalline share": 35.0})
+    dispose(shop, "RE-2", "--stage", "first", "--submit")
+    shop("index", "sync")
+    folder, plot = shop.folder / "tables", shop.folder / "yield.svg"
+    words = ("inspection", "report", "--plant", shop.plant, "--period", "month", "--csv", folder)
+    facts = json.loads(shop(*words, "--json", account=2).stdout)
+    assert facts["total"]["defective"] >= 50
+    assert facts["total"]["recycled"] >= 1
+    assert 0 < facts["total"]["secondary_rate"] <= 1
+    causes = {row["cause"]: row["units"] for row in facts["pareto"]}
+    assert {"switching time", "crystalline share"} <= causes.keys()
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "capability.csv",
+        "pareto.csv",
+        "sampling.csv",
+        "yield.csv",
+    ]
+    assert (folder / "pareto.csv").read_text().splitlines()[0] == "cause,inspections,units,share,cumulative"
+    assert "defects by cause" in shop(*words, account=2).stdout
+    assert "there is nothing to draw" in shop(*words, "--plot", plot, account=2, status=1).stderr
+    empty = shop(*words, "--to", "2020-01-01T00:00:00Z", "--json", account=2)
+    assert json.loads(empty.stdout)["yield"] == []

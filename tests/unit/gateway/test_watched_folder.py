@@ -1,9 +1,14 @@
 """A folder: each new file is read once, after it is complete, and a failing file can be replayed."""
 
 import gzip
+import io
 import os
 import threading
+import time
 
+import openpyxl
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from chromatrace.gateway.dead_letters import DeadLetters
@@ -162,6 +167,59 @@ def test_a_failing_file_is_a_dead_letter_until_it_is_correct(watched):
     write(watched.path / "a.csv", 1)
     assert watched.scan() == [1.0]
     assert watched.letters.letters() == []
+
+
+def nested_parquet():
+    buffer = io.BytesIO()
+    table = pyarrow.table({"time": ["2026-03-01T08:00:00Z"], "a": [{"x": 1.0}]})
+    pyarrow.parquet.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def truncated_workbook():
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    book.active.append(["time", "a"])
+    book.active.append(["2026-03-01T08:00:00Z", 1.0])
+    book.save(buffer)
+    return buffer.getvalue()[:-200]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.xlsx", truncated_workbook),
+        ("a.parquet", nested_parquet),
+        ("a.csv", lambda: b""),
+        ("a.csv", lambda: bytes(range(256)) * 4),
+        ("a.csv", lambda: b"time,a\n"),
+        ("a.csv.gz", lambda: b"\x1f\x8bno gzip"),
+    ],
+    ids=["truncated-xlsx", "nested-parquet", "empty", "bytes", "no-rows", "no-gzip"],
+)
+def test_a_damaged_file_is_a_dead_letter(tmp_path, name, content):
+    watched = Watched(tmp_path)
+    watched.source = FolderSource("spectra", CHANNEL, watched.path, "*")
+    (watched.path / name).write_bytes(content())
+    assert watched.reopen().scan() == []
+    (letter,) = watched.letters.letters()
+    assert (letter.origin, letter.address) == ("spectra", str(watched.path / name))
+    assert letter.reason
+    assert watched.reader.statistics.rejected == 1
+
+
+def test_notifications_and_polling_end_with_the_gateway(watched):
+    """`run` reads a file that appears while it waits, and returns when the gateway stops."""
+    stop = threading.Event()
+    thread = threading.Thread(target=watched.reader.run, args=(stop,))
+    thread.start()
+    write(watched.path / "a.csv", 1)
+    deadline = time.monotonic() + 60
+    while not watched.values():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    stop.set()
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 def test_a_missing_folder_is_an_error(watched):

@@ -1,6 +1,7 @@
 """The state of a channel: values, limits, stale tags, faults."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from twin_readings import START_NS, plan, reading
@@ -8,7 +9,7 @@ from twin_readings import START_NS, plan, reading
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.reading import BAD
 from chromatrace.twin.effects import AlarmCleared, AlarmRaised
-from chromatrace.twin.plan import NS_PER_S, AlarmSettings, Priority
+from chromatrace.twin.plan import NS_PER_S, AlarmSettings, Priority, TagPlan
 from chromatrace.twin.state.mirror import Mirror
 
 
@@ -62,6 +63,14 @@ def test_a_tag_is_stale_by_the_time_of_the_log(channel):
     effects = channel.apply(1, [reading("pressure", second, 1.0) for second in range(1, 40)])
     assert summary(effects) == [("AlarmRaised", "stale", 31)]
     assert summary(channel.apply(40, [reading("power", 41, 300.0)])) == [("AlarmCleared", "stale", 41)]
+
+
+def test_a_pause_of_the_whole_channel_makes_no_tag_stale(channel):
+    channel.apply(0, [reading("power", 0, 300.0), reading("pressure", 0, 1.0)])
+    effects = channel.apply(2, [reading("pressure", 5000, 1.0), reading("power", 5001, 300.0)])
+    assert effects == []
+    later = channel.apply(4, [reading("pressure", 5001 + second, 1.0) for second in range(1, 40)])
+    assert summary(later) == [("AlarmRaised", "stale", 34)]
 
 
 def test_a_sensor_that_only_reports_bad_values_is_stale(channel):
@@ -147,3 +156,28 @@ def test_a_flood_suppresses_low_priorities_until_it_ends():
     assert [type(effect).__name__ for effect in ended] == ["AlarmCleared", "AlarmReleased"]
     assert not channel.state.flood
     assert channel.state.clock_ns == START_NS + 200 * NS_PER_S
+
+
+def test_a_value_is_compared_and_shown_in_the_unit_of_the_plant_file():
+    tag = TagPlan("pressure", "Pa", limit_high=3.0, convert_from="mbar")
+    channel = Mirror(replace(plan(), tags=(tag,))).channel("line-1")
+    effects = channel.apply(0, [reading("pressure", 0, 0.02, unit="mbar"), reading("pressure", 1, 0.031, unit="mbar")])
+    assert summary(effects) == [("AlarmRaised", "limit-high", 2)]
+    assert effects[0].message == "pressure is 3.1 Pa, above its limit 3"
+    (series,) = channel.state.series.values()
+    assert (series.value, series.unit) == (0.031, "mbar")  # as in the log
+    assert tag.shown(series.value, series.unit) == (3.1, "Pa")
+    assert tag.shown("open", "") == ("open", "")
+
+
+def test_a_tag_of_one_source_is_named_with_its_source():
+    tags = (TagPlan("Press 1/force", "kN", limit_high=80.0), TagPlan("Press 2/force", "kN", limit_high=60.0))
+    twin = replace(plan(), tags=tags)
+    assert twin.tag_of("force", "Press 2") is tags[1]
+    assert twin.tag_of("force", "Press 3") is None
+    effects = (
+        Mirror(twin)
+        .channel("line-1")
+        .apply(0, [reading("force", 0, 70.0, source="Press 1"), reading("force", 0, 70.0, source="Press 2")])
+    )
+    assert [effect.source for effect in effects] == ["Press 2"]

@@ -230,6 +230,17 @@ def test_retraining_is_reported_and_needs_an_option_after_an_approval(files):
     assert train_command(files, "--replace")[0] == 0
 
 
+def test_model_is_approved_after_its_evaluation(files):
+    assert train_command(files)[0] == 0
+    trained_model = Model.from_bytes(files[2].read_bytes())
+    status, output = run("approve", files[2], "--by", "A. Engineer")
+    assert (status, "approved by A. Engineer" in output) == (0, True)
+    assert Model.from_bytes(files[2].read_bytes()) == trained_model.approved("A. Engineer")
+    status, output = run("approve", files[2], "--by", "B. Engineer")
+    assert (status, "A. Engineer has already approved the model" in output) == (1, True)
+    assert train_command(files)[0] == 1
+
+
 def test_columns_of_a_file_with_a_header_are_selected_by_name(files, tmp_path):
     assert train_command(files)[0] == 0
     more_columns = tmp_path / "more-columns.csv"
