@@ -72,6 +72,7 @@ def shop(site):
     address = site.node.rpc().call("eth_accounts")[INSPECTOR]
     site("org", "register", LABORATORY, "Example Grading Laboratory", "--kind", "laboratory", "--roles", "inspector")
     site("org", "appoint", address, LABORATORY, "--roles", "inspector")
+    site("org", "accredit", LABORATORY, "--stages", "first,final", account=2)
     site.plant = site.folder / "graded.toml"
     site.plant.write_text(files("chromatrace.plant").joinpath("plants/electrochromic.toml").read_text() + RULES)
     return site
