@@ -84,6 +84,11 @@ class ChainService:
         """The chain id of the manifest."""
         return self._manifest.chain_id
 
+    @property
+    def registry(self) -> str:
+        """The address of the batch registry."""
+        return self._manifest.address("BatchRegistry")
+
     # -- rights
 
     def rights_of(self, address: str) -> Rights:

@@ -11,7 +11,7 @@ from flask_limiter import Limiter
 
 from app.security import limit_views
 from app.settings import PortalSettings
-from app.workshop import alarms, charts, line, orders, proposals, trend
+from app.workshop import alarms, charts, line, orders, proposals, quality, trend
 from app.workshop.access import is_member, require_member
 
 __all__ = ["is_member", "register"]
@@ -23,6 +23,7 @@ PAGES = (
     ("workshop.charts", "Charts"),
     ("workshop.alarms", "Alarms"),
     ("workshop.proposals", "Proposals"),
+    ("workshop.quality", "Quality"),
     ("workshop.orders", "Orders"),
 )
 """Endpoint and label of each page of the sub-navigation."""
@@ -44,6 +45,9 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
         "/workshop/proposals/<int:proposal_id>/<decision>", "decide", proposals.decide, methods=["POST"]
     )
     blueprint.add_url_rule("/workshop/charts", "charts", charts.page)
+    blueprint.add_url_rule("/workshop/quality", "quality", quality.page)
+    blueprint.add_url_rule("/workshop/quality/<table>.csv", "quality_csv", quality.as_csv)
+    blueprint.add_url_rule("/workshop/quality/<name>.svg", "quality_plot", quality.plot)
     blueprint.add_url_rule("/workshop/charts.json", "charts_json", charts.as_json)
     blueprint.add_url_rule("/workshop/orders", "orders", orders.page)
     blueprint.add_url_rule("/workshop/orders/<path:number>", "order", orders.show)
@@ -56,7 +60,10 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
         app,
         limiter,
         dict.fromkeys(
-            ("workshop.trend_json", "workshop.charts_json", "workshop.trend_csv", "workshop.alarms_csv"),
+            (
+                *("workshop.trend_json", "workshop.charts_json", "workshop.trend_csv", "workshop.alarms_csv"),
+                *("workshop.quality", "workshop.quality_csv", "workshop.quality_plot"),
+            ),
             config.api_limit,
         ),
     )

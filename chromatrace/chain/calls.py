@@ -6,7 +6,7 @@ Each function returns a `Call` for `Chain.submit` or `Chain.send_many`. Times ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +17,7 @@ from chromatrace.domain.identifiers import (
     BatchId,
     BatchKey,
     ChannelId,
+    CompanyPrefix,
     DepartmentId,
     Gln,
     Gtin,
@@ -193,6 +194,22 @@ def record_inspection(inspection: Inspection, signature: bytes) -> Call:
     return Call("InspectionLedger", "record", (inspection.as_struct(), signature))
 
 
+def accredit(
+    body: OrganisationId, gtins: Sequence[Gtin], stages: Collection[Stage], valid_until: int = FOREVER
+) -> Call:
+    """Accredit an organisation for stages of these products of the signer's organisation; of all if none is given."""
+    numbers = [int(gtin) for gtin in gtins] or [0]
+    return Call("InspectionLedger", "accredit", (body, numbers, sum(1 << stage for stage in stages), valid_until))
+
+
+def accredit_for_lines(
+    body: OrganisationId, gtins: Sequence[Gtin], stages: Collection[Stage], valid_until: int = FOREVER
+) -> Call:
+    """Accredit an organisation for stages of these products of any producer, as the registrar."""
+    mask = sum(1 << stage for stage in stages)
+    return Call("InspectionLedger", "accreditForLines", (body, [int(gtin) for gtin in gtins], mask, valid_until))
+
+
 def withdraw_signature(lane: int) -> Call:
     """Use up the signer's next nonce in a lane, which withdraws its signature with that nonce."""
     return Call("InspectionLedger", "withdrawSignature", (lane,))
@@ -297,6 +314,16 @@ def appoint_operator(operator: str, organisation: OrganisationId, roles: Role, v
 def dismiss_operator(operator: str) -> Call:
     """Take all rights from an address."""
     return Call("Consortium", "dismissOperator", (operator,))
+
+
+def license_prefix(organisation: OrganisationId, prefix: CompanyPrefix) -> Call:
+    """License a GS1 company prefix to an organisation, as the registrar."""
+    return Call("Consortium", "license", (organisation, int(prefix), prefix.digits))
+
+
+def withdraw_licence(prefix: CompanyPrefix) -> Call:
+    """End the licence of a prefix, as the registrar."""
+    return Call("Consortium", "withdrawLicence", (int(prefix), prefix.digits))
 
 
 def grant_read_scopes(reader: OrganisationId, gtins: Sequence[Gtin], scopes: Scope, valid_until: int = FOREVER) -> Call:

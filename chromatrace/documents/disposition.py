@@ -59,7 +59,7 @@ class DecidedUnits(JsonObject, frozen=True):
     rule       id of the rule in the plant file
     decided    outcome of the rule
     values     measured values that the rule compared
-    overruled  outcome and reason of the person who overruled the rule; null if nobody did
+    overruled  outcome and reason of the person who overruled the rule; null if the rule is in force
     """
 
     units: Positive

@@ -120,6 +120,15 @@ class Stage(IntEnum):
     FINAL = 1
 
 
+ALL_STAGES = frozenset(Stage)
+"""Both inspections."""
+
+
+def stages_of(mask: int) -> frozenset[Stage]:
+    """Return the stages in a mask of `IAccreditations.Accreditation.stages`."""
+    return frozenset(stage for stage in Stage if mask >> stage & 1)
+
+
 class Verdict(IntEnum):
     """Result of an inspection."""
 

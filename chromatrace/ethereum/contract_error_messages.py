@@ -89,6 +89,28 @@ MESSAGES: dict[str, Message] = {
         "signer",
         "use an administrator's key",
     ),
+    "AdministratorProtected": Message(
+        _DENIED,
+        "{operator} is an administrator; only the registrar can dismiss it or reduce its appointment",
+        "operator",
+        "ask the registrar",
+    ),
+    "InvalidPrefix": Message(
+        _INVALID, "{prefix} is not a company prefix of {digits} digits", "prefix", "enter 4 to 12 digits"
+    ),
+    "PrefixOverlaps": Message(
+        _CONFLICT,
+        "prefix {prefix} of {digits} digits overlaps a licence (organisation {licensee})",
+        "prefix",
+        "withdraw that licence first; organisation 0 means that a longer prefix is licensed",
+    ),
+    "PrefixNotLicensed": Message(_MISSING, "prefix {prefix} of {digits} digits is not licensed", "prefix"),
+    "GtinNotLicensed": Message(
+        _DENIED,
+        "GTIN {gtin} is not licensed to organisation {organisation}",
+        "gtin",
+        "ask the registrar to license the company prefix",
+    ),
     # BatchRegistry
     "InvalidGtin": Message(
         _INVALID, "{gtin} is not a valid GTIN-14", "gtin", "enter 14 digits with a valid check digit"
@@ -192,6 +214,19 @@ MESSAGES: dict[str, Message] = {
     "InspectionInTheFuture": Message(
         _INVALID, "the inspection time {inspectedAt} is later than the chain's time", "inspected_at", "check the clock"
     ),
+    "InspectionTooOld": Message(
+        _INVALID, "the inspection time {inspectedAt} is more than ten years ago", "inspected_at", "check the time"
+    ),
+    "FinalStageIsIndependent": Message(
+        _INVALID, "final inspection always rejects inspectors of the producer", "independent"
+    ),
+    "UnknownStages": Message(_INVALID, "the mask of stages {stages} has undefined bits", "stages"),
+    "NotAccredited": Message(
+        _DENIED,
+        "organisation {body} is not accredited for {stage} inspection of product {gtin} of organisation {producer}",
+        "inspector",
+        "the producer accredits it with `chromatrace org accredit`, or the registrar for the product line",
+    ),
     "SampleTooSmall": Message(
         _INVALID, "the sample size is {sampleSize}; it must be at least {required}", "sample_size", "measure more units"
     ),
@@ -288,6 +323,9 @@ MESSAGES: dict[str, Message] = {
         "{member} is an operator of organisation {organisation}, not of {owner}; it may read, but not append",
         "member",
         "appoint it as an operator of the department's organisation first",
+    ),
+    "MemberNotAppointed": Message(
+        _INVALID, "{member} is not an operator; rights belong to an appointment", "member", "appoint it first"
     ),
     "NotMember": Message(
         _DENIED,

@@ -11,7 +11,13 @@ from chromatrace.exchange.blocks import ReceiptLog
 from chromatrace.merkle.errors import ProofError
 
 CITED_EVENTS = {
-    "Consortium": ("OrganisationRegistered", "OperatorAppointed", "OperatorDismissed"),
+    "Consortium": (
+        "OrganisationRegistered",
+        "OperatorAppointed",
+        "OperatorDismissed",
+        "PrefixLicensed",
+        "PrefixLicenceWithdrawn",
+    ),
     "BatchRegistry": (
         "BatchRegistered",
         "VerdictApplied",
@@ -27,7 +33,7 @@ CITED_EVENTS = {
         "RegistrationSkipped",
         "CustodyTransferred",
     ),
-    "InspectionLedger": ("InspectionRecorded",),
+    "InspectionLedger": ("InspectionRecorded", "Accredited"),
     "CustodyLedger": (
         "CustodyOffered",
         "CustodyAccepted",

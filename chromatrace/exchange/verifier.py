@@ -31,6 +31,7 @@ from chromatrace.exchange.findings import FindingStatus, VerificationFinding, fa
 from chromatrace.exchange.inspection_check import check_inspections
 from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.reading_check import check_readings
+from chromatrace.exchange.relation_check import check_licence
 from chromatrace.exchange.result_check import check_given
 from chromatrace.exchange.route_check import check_route
 from chromatrace.exchange.slot import replay, storage_slot, unpack
@@ -214,7 +215,7 @@ class _Verification:
             raise IntegrityError("the registration event names another GTIN or lot", field="subject")
         producer = proven.organisation(args["producer"])
         text = f"registered by {producer}: {args['quantity']} units, {proven.when(registered.block)}"
-        finding = holds(text, [self._content(registered)])
+        finding = holds(text, [self._content(registered), check_licence(proven, registered)])
         for number, used in enumerate(args["inputs"], 1):
             batch, quantity = used["batch"], used["quantity"]
             source = next((event for event in proven.of("BatchRegistered") if event.args["batch"] == batch), None)

@@ -42,7 +42,7 @@ class OrderRow(OrderBase):
 
 
 class VersionRow(OrderBase):
-    """One version of an order. `difference`: JSON of the members that changed; `import_id`: what sent it."""
+    """One version of an order. `difference`: JSON of the members that changed; `import_id`: its file or request."""
 
     __tablename__ = "order_versions"
     plant: Mapped[str] = mapped_column(String(100), primary_key=True)

@@ -13,7 +13,7 @@ from chromatrace.programs.release import Release, released_as, runnable
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check of a machine found.
+    """Result of a check of a machine.
 
     release    the release of the loaded program; None if it must not run
     name       name of the loaded program; None without one

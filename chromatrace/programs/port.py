@@ -1,4 +1,4 @@
-"""What a gateway needs of a machine."""
+"""Functions of a machine that a gateway uses."""
 
 from __future__ import annotations
 

@@ -285,7 +285,8 @@ interface IBatchRegistry is IConsortiumBound {
     /// @notice The policy of the route requires a proof before release, and the batch has none.
     error RouteNotProven(BatchId batch, RouteId route);
 
-    /// @notice Register a batch of the caller's organisation. Requires the role `PRODUCER`.
+    /// @notice Register a batch of the caller's organisation. The GTIN must be licensed to it (`IGtinLicences`). Requires the
+    /// role `PRODUCER`.
     function register(Registration calldata registration) external returns (BatchId);
 
     /// @notice Register several batches. Skips those whose GTIN and lot are registered; reverts if one is invalid. Requires
@@ -344,9 +345,10 @@ interface IBatchRegistry is IConsortiumBound {
     /// @return revision number of this verdict within its stage, starting at 1; 255 for the 255th and later ones
     /// @return producer producer of the batch
     /// @return quantity units in the batch
+    /// @return gtin GTIN-14 as a number
     function applyVerdict(BatchId id, Stage stage, Verdict verdict)
         external
-        returns (uint8 revision, OrgId producer, uint32 quantity);
+        returns (uint8 revision, OrgId producer, uint32 quantity, uint48 gtin);
 
     /// @notice Record a transfer of custody. A batch that is recalled or on hold can only go to its producer.
     /// Requires the contract role `CUSTODY_LEDGER`.

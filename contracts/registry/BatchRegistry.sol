@@ -58,7 +58,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
 
     /// @inheritdoc IBatchRegistry
     function register(Registration calldata registration) external returns (BatchId) {
-        OrgId producer = consortium.authorise(msg.sender, Roles.PRODUCER);
+        OrgId producer = consortium.authoriseProduct(msg.sender, Roles.PRODUCER, registration.gtin);
         BatchId id = _checkedId(registration.gtin, registration.lot);
         if (_batches[id].state != BatchState.Unknown) revert BatchAlreadyRegistered(id);
         _register(id, registration, producer, _requiresProof(registration.route));
@@ -69,7 +69,8 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     function registerMany(Registration[] calldata registrations) external returns (bool[] memory registered) {
         OrgId producer = consortium.authorise(msg.sender, Roles.PRODUCER);
         registered = new bool[](registrations.length);
-        // Batches of one call usually share their route, so its policy is read once per change of route.
+        // Batches of one call usually share their route and GTIN: their policy and licence are read once per change.
+        uint64 gtin = 0;
         bytes32 route = 0;
         bool proofRequired = false;
         for (uint256 i = 0; i < registrations.length; ++i) {
@@ -77,7 +78,11 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
                 route = registrations[i].route;
                 proofRequired = _requiresProof(route);
             }
-            BatchId id = _checkedId(registrations[i].gtin, registrations[i].lot);
+            if (registrations[i].gtin != gtin) {
+                gtin = registrations[i].gtin;
+                producer = consortium.authoriseProduct(msg.sender, Roles.PRODUCER, gtin);
+            }
+            BatchId id = _checkedId(gtin, registrations[i].lot);
             if (_batches[id].state != BatchState.Unknown) {
                 emit RegistrationSkipped(id, _batches[id].producer, msg.sender);
                 continue;
@@ -207,7 +212,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
     function applyVerdict(BatchId id, Stage stage, Verdict verdict)
         external
         onlyContractRole(ContractRoles.VERDICT_LEDGER)
-        returns (uint8 revision, OrgId producer, uint32 quantity)
+        returns (uint8 revision, OrgId producer, uint32 quantity, uint48 gtin)
     {
         StoredBatch storage stored = _registered(id);
         BatchState state = stored.state;
@@ -234,7 +239,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         } else if (_clearHold(stored, kind)) {
             emit BatchHoldReleased(id, kind, msg.sender, SUPERSEDED);
         }
-        return (revision, stored.producer, stored.quantity);
+        return (revision, stored.producer, stored.quantity, stored.gtin);
     }
 
     /// @inheritdoc IBatchRegistry
@@ -424,7 +429,7 @@ contract BatchRegistry is IBatchRegistry, ConsortiumBound {
         return GS1.batchId(gtin, lot);
     }
 
-    /// @dev The count stops at its maximum, so that no number of verdicts makes a batch unusable.
+    /// @dev The count stops at its maximum. No number of verdicts makes a batch unusable.
     function _nextRevision(uint8 revision) private pure returns (uint8) {
         return revision == type(uint8).max ? revision : revision + 1;
     }

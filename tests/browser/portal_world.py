@@ -23,6 +23,7 @@ from pathlib import Path
 from dev_chain import wait_until_mined
 from PIL import Image
 from querying import query
+from relations import accredit, own_items
 from route_line import Line, station
 
 from app import PortalSettings
@@ -161,6 +162,8 @@ def build_world(node: DevNode, manifest_path: Path, folder: Path) -> World:
         Spool(folder / "spool.db"),
     )
     _organisations(world)
+    own_items(world.chains[REGISTRAR], world.organisations["maker"], [GTIN])
+    accredit(world.chains[MAKER].submit, world.organisations["laboratory"])
     _accounts(world)
     window = _readings(world)
     proven, free = _design(world, "electrochromic pane", required=True), _design(world, "sample pane", required=False)

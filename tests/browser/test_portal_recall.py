@@ -16,6 +16,7 @@ from dev_chain import wait_until_mined
 from portal_client import log_in_by_wallet
 from portal_world import GTIN, MAKER, PASSWORD, REGISTRAR, _gln, _inspect, _register
 from querying import query
+from relations import own_items
 from sqlalchemy import create_engine, text
 
 import app.accounts
@@ -48,8 +49,12 @@ class Shop:
         followed  wait for a running follower instead of updating the index
         """
         chain = chain or self.world.chains[MAKER]
+        registrar, organisations = self.world.chains[REGISTRAR], self.world.organisations
         if not query(self.world.index).batch(self.world.key(origin).batch_id):
+            own_items(registrar, organisations["maker"], [self.world.key(origin).gtin])
             _register(self.world, origin, bytes(32))
+        producer = "maker" if chain is self.world.chains[MAKER] else "frames"
+        own_items(registrar, organisations[producer], [self.world.key(origin).gtin])
         for index, lot in enumerate(lots):
             parents = (of or {}).get(lot, (origin,))
             inputs = tuple(Input(self.world.key(parent).batch_id, 20) for parent in parents)
@@ -324,6 +329,7 @@ def test_command_line_resumes_interrupted_recall(shop, tmp_path, monkeypatch):
 def test_wallet_session_shows_alternatives(shop):
     """The command is complete and safe to copy, whatever the lot contains."""
     key = shop.world.key("R9;id")
+    own_items(shop.world.chains[REGISTRAR], shop.world.organisations["frames"], [key.gtin])
     shop.frames.submit(calls.register_batch(calls.Registration(key, 30, bytes([9]) * 32)))
     shop.world.sync()
     client = shop.app.test_client()

@@ -21,12 +21,14 @@ UNUSABLE_AS_INPUT = {S.STOPPED, S.RECYCLED, S.SCRAPPED}
 class ReferenceModel:
     """The expected state of the chain.
 
-    `inputs` lists (batch, units) by batch, `used` the units used of each batch, `offers` (sender, receiver) by batch,
-    `notices` (parent, child).
+    `gtins` and `licensees` are the GTIN and its licensee of every batch that may be registered. `inputs` lists
+    (batch, units) by batch, `used` the units used of each batch, `offers` (sender, receiver) by batch, `notices`
+    (parent, child).
     """
 
     authority: int
-    gtin: int
+    gtins: dict[bytes, int]
+    licensees: dict[bytes, int]
     batches: dict[bytes, StoredBatch] = field(default_factory=dict)
     inputs: dict[bytes, tuple[tuple[bytes, int], ...]] = field(default_factory=dict)
     used: dict[bytes, int] = field(default_factory=dict)
@@ -39,6 +41,8 @@ class ReferenceModel:
     def register(self, by: int, batch: bytes, quantity: int, inputs: tuple[tuple[bytes, int], ...]) -> str | None:
         if by in self.suspended:
             return "OrganisationInactive"
+        if self.licensees[batch] != by:
+            return "GtinNotLicensed"
         if batch in self.batches:
             return "BatchAlreadyRegistered"
         if quantity == 0:
@@ -57,7 +61,9 @@ class ReferenceModel:
             self.used[input_id] += units
         none = Verdict.NONE
         units = (quantity, 0, 0, 0)
-        self.batches[batch] = StoredBatch(S.REGISTERED, 0, False, 0, none, none, 0, 0, by, by, *units, self.gtin)
+        self.batches[batch] = StoredBatch(
+            S.REGISTERED, 0, False, 0, none, none, 0, 0, by, by, *units, self.gtins[batch]
+        )
         self.inputs[batch], self.used[batch] = inputs, 0
         return None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from brownie import chain
-from environment import FOREVER
+from environment import BOTH_STAGES, FOREVER
 from eth_utils import keccak
 from panel import Panel
 
@@ -209,6 +209,14 @@ def append_records_thousand(env):
     return _append(env, department, 1000)
 
 
+def license_prefix(env):
+    return env.consortium.license(env.lab, 952100001, 9, {"from": env.registrar})
+
+
+def accredit(env):
+    return env.inspections.accredit(env.shop, [0], BOTH_STAGES, FOREVER, {"from": env.administrator})
+
+
 def appoint_operator(env):
     return env.appoint(env.stranger, env.plant, 1)
 
@@ -276,14 +284,16 @@ SCENARIOS = (
     append_record,
     append_records_hundred,
     append_records_thousand,
+    license_prefix,
+    accredit,
     appoint_operator,
     consensus_inspection_of_three_in_twenty_rounds,
     consensus_inspection_of_three_in_one_round,
 )
 LIMITS = {
     "register_one": 95_000,
-    "register_hundred": 100 * 60_000,
-    "inspection": 70_000,
+    "register_hundred": 100 * 62_000,
+    "inspection": 73_000,
     "consensus_inspection_of_three_in_twenty_rounds": 60_000,
     "anchor": 45_000,
     "append_records_hundred": 100 * 4_500,

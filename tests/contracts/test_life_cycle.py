@@ -6,7 +6,7 @@ invariants read the chain only.
 
 from brownie import chain
 from brownie.test import strategy
-from environment import FOREVER, GTIN, batch_id
+from environment import FOREVER, GTIN, RIVAL_GTIN, batch_id
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -19,7 +19,9 @@ LOTS = ("A", "B", "C", "D")
 AFTER_GRADING = (BatchState.GRADED, BatchState.SCRAPPED, BatchState.RELEASED)
 
 
-BATCHES = st.sampled_from([batch_id(lot) for lot in LOTS])
+LOT_OF = {batch_id(lot, RIVAL_GTIN if lot == "D" else GTIN): lot for lot in LOTS}
+"""Lot D belongs to the rival, the others to the plant."""
+BATCHES = st.sampled_from(list(LOT_OF))
 INPUTS = st.lists(st.tuples(BATCHES, st.integers(0, 4)), max_size=2)
 QUANTITIES = strategy("uint32", max_value=3)
 SPLITS = st.tuples(*[st.integers(0, 3)] * 3)
@@ -64,10 +66,11 @@ class LifeCycle(RuleBasedStateMachine):
 
     # ---------------------------------------------------------------- rules
 
-    @rule(lot=st.sampled_from(LOTS), quantity=QUANTITIES, inputs=INPUTS, producer=PRODUCERS)
-    def register(self, lot, quantity, inputs, producer):
-        expected = self.model.register(self._organisation(producer), batch_id(lot), quantity, tuple(inputs))
-        registration = self.env.registration(lot, quantity, tuple(inputs))
+    @rule(batch=BATCHES, quantity=QUANTITIES, inputs=INPUTS, producer=PRODUCERS)
+    def register(self, batch, quantity, inputs, producer):
+        expected = self.model.register(self._organisation(producer), batch, quantity, tuple(inputs))
+        gtin = f"{self.model.gtins[batch]:014d}"
+        registration = self.env.registration(LOT_OF[batch], quantity, tuple(inputs), gtin)
         self._try(self.env.registry.register, (registration,), self.producers[producer], expected)
 
     @rule(batch=BATCHES, stage=STAGES, verdict=VERDICTS)
@@ -102,22 +105,22 @@ class LifeCycle(RuleBasedStateMachine):
         """Perform the next regular step of a batch. Random operations alone rarely release one."""
         self._reinstate_all()
         current = self.model.batches.get(batch)
+        owner = "rival" if LOT_OF[batch] == "D" else "plant"
         if current is None:
-            lot = next(name for name in LOTS if batch_id(name) == batch)
-            self.register(lot, 3, [], "plant")
+            self.register(batch, 3, [], owner)
         elif current.state is BatchState.REGISTERED:
             self.inspect(batch, Stage.FIRST, verdict)
         elif current.state is BatchState.STOPPED:
             self.inspect(batch, Stage.FIRST, Verdict.PASS)
         elif current.state is BatchState.FIRST_PASSED:
-            self.assemble(batch, "plant")
+            self.assemble(batch, owner)
         elif current.state is BatchState.ASSEMBLED and current.final_verdict is Verdict.NONE:
             self.inspect(batch, Stage.FINAL, verdict)
         elif current.state is BatchState.ASSEMBLED:
-            self.grade(batch, (2, 1, 0) if current.final_verdict is Verdict.PASS else (0, 2, 1), "plant")
+            self.grade(batch, (2, 1, 0) if current.final_verdict is Verdict.PASS else (0, 2, 1), owner)
         elif current.state in (BatchState.GRADED, BatchState.RELEASED):
-            self.release(batch, channel, "plant")
-            self.release(batch, SalesChannel.DEFECTIVE, "plant")
+            self.release(batch, channel, owner)
+            self.release(batch, SalesChannel.DEFECTIVE, owner)
 
     advance_again = advance
     advance_once_more = advance
@@ -232,7 +235,9 @@ def populate(env):
 
 def populated_model(env):
     """Return the model after `populate`."""
-    model = ReferenceModel(env.authority, int(GTIN))
+    gtins = {batch: int(RIVAL_GTIN if lot == "D" else GTIN) for batch, lot in LOT_OF.items()}
+    licensees = {batch: env.rival if lot == "D" else env.plant for batch, lot in LOT_OF.items()}
+    model = ReferenceModel(env.authority, gtins, licensees)
     sold, graded, stopped = (batch_id(lot) for lot in "ABC")
     for batch in (sold, graded):
         assert model.register(env.plant, batch, 3, ()) is None

@@ -44,7 +44,7 @@ class Overrule:
 
 @dataclass(frozen=True, slots=True)
 class CheckedDisposition:
-    """A stored disposition. `signer`: who signed it by its signature; None if that is not the stored signer."""
+    """A stored disposition. `signer`: address that signed it; None if that is not the stored signer."""
 
     stored: SignedDisposition
     document: DispositionDocument

@@ -50,6 +50,13 @@ verdict = "pass"
 outcome = "standard"
 reason = "all values are within their limits"
 """
+PLAN = """
+[[sampling_plans]]
+id = "half"
+stage = "first"
+method = "one-per"
+one_per = 25
+"""
 VALUES = {
     "first": {"crystalline share": 3.0, "W5+ share": 1.0, "film thickness": 370.0, "grain size": 20.0},
     "final": {
@@ -65,6 +72,7 @@ def shop(site):
     address = site.node.rpc().call("eth_accounts")[INSPECTOR]
     site("org", "register", LABORATORY, "Example Grading Laboratory", "--kind", "laboratory", "--roles", "inspector")
     site("org", "appoint", address, LABORATORY, "--roles", "inspector")
+    site("org", "accredit", LABORATORY, "--stages", "first,final", account=2)
     site.plant = site.folder / "graded.toml"
     site.plant.write_text(files("chromatrace.plant").joinpath("plants/electrochromic.toml").read_text() + RULES)
     return site
@@ -86,6 +94,8 @@ def inspect(shop, lot, stage, **values):
     checks = plant.check_sheet(stage).checks
     used = next(item for item in plant.instruments if checks[0].quantity in item.quantities)
     measurements = [check.measured((VALUES[stage] | values)[check.quantity]).as_json() for check in checks]
+    instruments = example_plant("electrochromic").instruments
+    used = next(item for item in instruments if {check.quantity for check in checks} <= item.quantities.keys())
     document = {
         "schema": "chromatrace.inspection/1", "gtin": GTIN, "lot": lot, "stage": stage,
         "inspected_at": "2026-02-01T09:00:00Z", "sample": ["007"], "readings": None, "measurements": measurements,
@@ -242,3 +252,63 @@ def test_mistakes_in_the_plant_file(shop, change, message):
     index = text.index("[[dispositions]]")
     path.write_text(text[:index] + text[index:].replace(*change, 1))
     assert message in shop("plant", "check", path, status=1).output
+
+
+def test_the_report_has_the_figures_of_graded_and_recycled_lots(shop):
+    register(shop, "RE-1")
+    inspect(shop, "RE-1", "first")
+    shop("batch", "assemble", GTIN, "RE-1", account=2)
+    inspect(shop, "RE-1", "final", **{"switching time": 55.0})
+    dispose(shop, "RE-1", "--submit")
+    register(shop, "RE-2")
+    inspect(shop, "RE-2", "first", **{"crystalline share": 35.0})
+    dispose(shop, "RE-2", "--stage", "first", "--submit")
+    shop("index", "sync")
+    folder, plot = shop.folder / "tables", shop.folder / "yield.svg"
+    words = ("inspection", "report", "--plant", shop.plant, "--period", "month", "--csv", folder)
+    facts = json.loads(shop(*words, "--json", account=2).stdout)
+    assert facts["total"]["defective"] >= 50
+    assert facts["total"]["recycled"] >= 1
+    assert 0 < facts["total"]["secondary_rate"] <= 1
+    causes = {row["cause"]: row["units"] for row in facts["pareto"]}
+    assert {"switching time", "crystalline share"} <= causes.keys()
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "capability.csv",
+        "pareto.csv",
+        "sampling.csv",
+        "yield.csv",
+    ]
+    assert (folder / "pareto.csv").read_text().splitlines()[0] == "cause,inspections,units,share,cumulative"
+    assert "defects by cause" in shop(*words, account=2).stdout
+    assert "there is nothing to draw" in shop(*words, "--plot", plot, account=2, status=1).stderr
+    empty = shop(*words, "--to", "2020-01-01T00:00:00Z", "--json", account=2)
+    assert json.loads(empty.stdout)["yield"] == []
+
+
+def test_a_sampling_plan_is_applied_before_signing(shop):
+    register(shop, "SA-1")
+    plant = shop.folder / "sampled.toml"
+    plant.write_text(shop.plant.read_text() + PLAN)
+    inspect_with = {"plant": plant, "lot": "SA-1"}
+    assert (
+        "sampling plan half requires 2 (normal inspection)" in sign_first(shop, **inspect_with, size=1, status=1).stderr
+    )
+    rejected = sign_first(shop, **inspect_with, size=2, defects=1, status=1).stderr
+    assert "defects: 1 units are out of limits; sampling plan half rejects the lot at 1" in rejected
+    assert json.loads(sign_first(shop, **inspect_with, size=2).stdout)["sampling_plan"] == "half"
+
+
+def sign_first(shop, *, plant, lot, size, defects=0, status=0):
+    checks = example_plant("electrochromic").check_sheet("first").checks
+    used = example_plant("electrochromic").instruments[0]
+    document = {
+        "schema": "chromatrace.inspection/1", "gtin": GTIN, "lot": lot, "stage": "first", "sample": [],
+        "inspected_at": "2026-02-01T09:00:00Z", "readings": None,
+        "measurements": [check.measured(VALUES["first"][check.quantity]).as_json() for check in checks],
+        "instrument": {"name": used.name, "serial": used.id, "calibrated_on": "2026-01-12"},
+    }  # fmt: skip
+    path = shop.folder / f"{lot}-sampled.json"
+    path.write_text(json.dumps(document))
+    words = ("--plant", plant, "--sample-size", size, "--defects", defects, "--verdict", "pass", "--json")
+    output = shop.folder / f"{lot}-{size}-{defects}.json"
+    return shop("inspection", "sign", path, *words, "-o", output, account=INSPECTOR, status=status)

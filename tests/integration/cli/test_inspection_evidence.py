@@ -38,6 +38,7 @@ def line(site):
     address = site.node.rpc().call("eth_accounts")[INSPECTOR]
     site("org", "register", LABORATORY, "Example Optics Laboratory", "--kind", "laboratory", "--roles", "inspector")
     site("org", "appoint", address, LABORATORY, "--roles", "inspector")
+    site("org", "accredit", LABORATORY, "--stages", "first,final", account=2)
     for rows in (range(7), range(7, 10)):
         table = site.folder / f"coater-{rows[0]}.csv"
         lines = "".join(f"2026-02-01T06:00:{row:02}Z,{row / 4},{300 + row}\n" for row in rows)

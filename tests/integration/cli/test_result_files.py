@@ -40,6 +40,7 @@ def bench(site):
     address = site.node.rpc().call("eth_accounts")[INSPECTOR]
     site("org", "register", LABORATORY, "Example Spectra Laboratory", "--kind", "laboratory", "--roles", "inspector")
     site("org", "appoint", address, LABORATORY, "--roles", "inspector")
+    site("org", "accredit", LABORATORY, "--stages", "first,final", account=2)
     folder = site.folder / "measured"
     folder.mkdir()
     files = {"clear.csv": spectrum(70), "dark.csv": spectrum(10), "charge.csv": CHARGE, "cycles.csv": CYCLES}

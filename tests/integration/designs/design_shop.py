@@ -113,6 +113,7 @@ def appoint(shop):
     """Register the organisation, its operators and the department of product development."""
     roles = "admin,gateway,producer,inspector"
     shop.run(REGISTRAR, "org", "register", GLN, "Example", "--kind", "manufacturer", "--roles", roles)
+    shop.run(REGISTRAR, "org", "license", GLN, GTIN[1:13])
     shop.run(REGISTRAR, "org", "appoint", address(ADMINISTRATOR), GLN, "--roles", "admin")
     shop.run(ADMINISTRATOR, "record", "open")
     shop.run(REGISTRAR, "org", "appoint", address(DEVELOPER), GLN, "--roles", "gateway")

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from asyncua import Server, ua
+from asyncua.crypto.cert_gen import setup_self_signed_certificate
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from gateway_process import wait_for
 from modbus_server import ModbusServer
 from mosquitto import MOSQUITTO, Mosquitto
@@ -195,17 +197,29 @@ def loop():
 
 
 @pytest.fixture(scope="module")
-def machine(loop):
-    server, node = loop.run(start_machine())
+def certificate(loop, tmp_path_factory):
+    """Return a certificate and its key, which no trust list contains."""
+    folder = tmp_path_factory.mktemp("certificate")
+    paths = folder / "own.der", folder / "own.pem"
+    use, names = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH], {"commonName": "machine"}
+    loop.run(setup_self_signed_certificate(paths[1], paths[0], "urn:example:machine", "localhost", use, names))
+    return paths
+
+
+@pytest.fixture(scope="module")
+def machine(loop, certificate):
+    server, node = loop.run(start_machine(*certificate))
     yield server, node
     loop.run(server.stop())
 
 
-async def start_machine():
+async def start_machine(certificate, private_key):
     server = Server()
     await server.init()
     server.set_endpoint("opc.tcp://127.0.0.1:0/machine")
-    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    server.set_security_policy([ua.SecurityPolicyType.NoSecurity, ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt])
+    await server.load_certificate(str(certificate))
+    await server.load_private_key(str(private_key))
     index = await server.register_namespace(NAMESPACE)
     device = await server.nodes.objects.add_object(index, "press")
     node = await device.add_variable(index, "force", 0.0)
@@ -265,14 +279,10 @@ def test_a_bad_opc_ua_value_is_a_dead_letter(loop, machine, spool, letters, name
     assert spool.size(CHANNEL) == 1
 
 
-def test_an_untrusted_certificate_is_the_state_of_its_source(loop, tmp_path, machine, spool, letters):
-    """The server of this test offers no encryption at all, so nothing is sent to it."""
+def test_an_untrusted_certificate_is_the_state_of_its_source(loop, machine, certificate, spool, letters):
     server, _ = machine
-    settings = OpcUaSettings(
-        url_of(server),
-        CHANNEL,
-        security=OpcUaSecurity(certificate=tmp_path / "c.der", private_key=tmp_path / "k.pem"),
-    )
+    security = OpcUaSecurity(certificate=certificate[0], private_key=certificate[1])
+    settings = OpcUaSettings(url_of(server), CHANNEL, security=security)
     source = OpcUaSource("machine", settings)
     runner = OpcUaRunner(source, settings, spool, letters.recorder("machine", CHANNEL), GatewayOptions())
     stop = threading.Event()
@@ -281,7 +291,7 @@ def test_an_untrusted_certificate_is_the_state_of_its_source(loop, tmp_path, mac
     try:
         # The server runs in this loop.
         loop.run(asyncio.to_thread(wait_for, lambda: supervised.state == FAILED))
-        assert "offers no encrypted connection" in supervised.error
+        assert "is not trusted; its SHA-256 is" in supervised.error
     finally:
         stop.set()
         supervised.join()

@@ -112,13 +112,28 @@ def test_organisations_operators_and_grants_equal_the_contract(busy_world, index
     operators = [operator for address in busy_world.accounts if (operator := query(index).operator(address))]
     assert len(operators) >= 5
     for operator in operators:
-        assert busy_world.read("Consortium", "operator", operator.address) == {
+        stored = busy_world.read("Consortium", "operator", operator.address)
+        assert stored.pop("appointment") >= 1
+        assert stored == {
             "organisation": operator.organisation,
             "active": operator.active,
             "roles": operator.roles,
             "validUntil": operator.valid_until,
         }
         assert query(index).operator(operator.address.lower()) == operator
+    licences = query(index).licences()
+    assert [busy_world.read("Consortium", "licenseeOf", int(f"0{view.prefix}0")) for view in licences] == [
+        view.organisation for view in licences
+    ]
+    accreditations = query(index).accreditations()
+    assert len(licences) >= 3
+    assert len(accreditations) >= 2
+    for view in accreditations:
+        scope = view.accreditor or 0, view.body, int(view.gtin) if view.gtin else 0
+        assert busy_world.read("InspectionLedger", "accreditationOf", *scope) == {
+            "stages": sum(1 << stage for stage in view.stages),
+            "validUntil": view.valid_until,
+        }
     grants = [grant for view in views for grant in query(index).grants_to(view.id)]
     assert grants
     for grant in grants:

@@ -131,6 +131,7 @@ class Workshop:
         roles = "admin,gateway,supervisor,producer"
         for gln, name in ((GLN, "Example Panes"), (OTHER_GLN, "Example Competitor")):
             self.run(REGISTRAR, "org", "register", gln, name, "--kind", "manufacturer", "--roles", roles)
+        self.run(REGISTRAR, "org", "license", GLN, GTIN[1:13])
         people = {
             ADMINISTRATOR: "admin", PRODUCER: "producer", GATEWAY: "gateway", ALICE: "supervisor", BOB: "supervisor",
         }  # fmt: skip
