@@ -45,8 +45,9 @@ def demo(workspace: Workspace, once: bool, host: str, port: int, tamper: str | N
     \b
     1. Start Anvil, deploy the contracts, register a consortium.
     2. Run a simulated sputtering line behind an OPC UA server; store and anchor its readings.
-    3. Make four lots of electrochromic panes: inspection by five inspectors, assembly, release, shipment.
-       One lot fails and is recycled, one is recalled.
+    3. Make five lots of electrochromic panes: inspection by five inspectors, assembly, release, shipment.
+       One lot fails and is recycled, one is recalled. While the last is made, a cooler fouls slowly: the digital
+       twin forecasts it, a control chart detects it, and a supervisor confirms the hold that the twin proposes.
     4. Create QR codes and proof bundles, check everything, and serve the portal until Ctrl-C.
 
     All files are in the subfolder demo of the data folder; each start empties it. Exit status 1 if a check fails.

@@ -22,7 +22,7 @@ from chromatrace.domain.numbers import parse_decimal
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.plant.configuration import example_plant, example_plants, load_plant
 from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
-from chromatrace.plant.faults import parse_fault
+from chromatrace.plant.faults import FAULT_KINDS, parse_fault
 from chromatrace.plant.records import Plant
 from chromatrace.plant.sources import Source
 from chromatrace.storage.files import deliver
@@ -84,7 +84,8 @@ def list_(as_json: bool) -> None:
     "faults",
     multiple=True,
     metavar="KIND@STATION:START+DURATION[xSEVERITY]",
-    help="Inject a fault, for example leak@201:900+300 (simulated seconds); may be repeated.",
+    help="Inject a fault, for example leak@201:900+300 (simulated seconds); may be repeated. "
+    f"Kinds: {', '.join(FAULT_KINDS)}.",
 )
 @click.option("--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="OPC UA endpoint; port 0: any free port.")
 @click.option(

@@ -1,1 +1,1 @@
-"""The demonstration: a consortium, a simulated line and four lots on a local chain, checked from end to end."""
+"""The demonstration: a consortium, a simulated line and five lots on a local chain, checked from end to end."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from chromatrace.chain import reads
 from chromatrace.demo.attack import competitors_fail
 from chromatrace.demo.cast import FRANCHISEE, MAKER
+from chromatrace.demo.drift import check_drift, check_hold
 from chromatrace.demo.goods import Printed
 from chromatrace.demo.line import CHANNEL
 from chromatrace.demo.story import Story
@@ -40,6 +41,8 @@ def run(workspace: Workspace, story: Story, printed: Printed) -> list[Result]:
         ("consensus", story.panel.check),
         ("attack", lambda: competitors_fail(story.cast, story.keys["A"])),
         ("routes", lambda: routes(workspace, story)),
+        ("drift", lambda: check_drift(workspace, story.drift)),
+        ("hold", lambda: check_hold(workspace, story.cast, story.keys["E"], story.drift)),
         ("times", lambda: times(workspace, story)),
         ("codes", lambda: _codes(printed)),
         ("pages", lambda: _pages(story, printed)),
@@ -69,6 +72,7 @@ def _states(workspace: Workspace, story: Story) -> str:
         "B": (BatchState.GRADED if story.tamper else BatchState.RELEASED, False, MAKER),
         "C": (BatchState.RECYCLED, False, MAKER),
         "D": (BatchState.RELEASED, True, FRANCHISEE),
+        "E": (BatchState.ASSEMBLED, False, MAKER),
     }
     for letter, (state, recalled, holder) in expected.items():
         stored = workspace.reader.read(reads.batch(story.keys[letter].batch_id))
@@ -86,7 +90,7 @@ def routes(workspace: Workspace, story: Story) -> str:
     proven = {}
     for letter, trace in story.route.traces.items():
         proven[letter] = workspace.reader.read(reads.route_is_proven(story.route.design.route, trace.subject))
-    outcomes = {"A": True, "B": story.tamper is None, "C": False, "D": True}
+    outcomes = {"A": True, "B": story.tamper is None, "C": False, "D": True, "E": False}
     expected = {letter: outcomes[letter] for letter in proven}
     if proven != expected:
         raise IntegrityError(f"routes proven on the chain: {proven}; expected {expected}", field="route")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from chromatrace.anchor import Anchorer
 from chromatrace.documents.content import ReadingWindow
 from chromatrace.domain.errors import Unavailable
-from chromatrace.domain.identifiers import Gln
+from chromatrace.domain.identifiers import Gln, Lot
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.opcua.background import BackgroundGateway
 from chromatrace.ingest.opcua.settings import OpcUaSettings
@@ -20,6 +21,7 @@ from chromatrace.services.workspace import Workspace
 
 CHANNEL = "sputtering-line"
 SAMPLE_PERIOD_S = 30
+LOT_TAGS = ("201.lot", "301.lot")
 TIMEOUT_S = 120.0
 
 Progress = Callable[[str], AbstractContextManager[Callable[[float], None]]]
@@ -49,13 +51,18 @@ def run_line(
     *,
     seed: int,
     start: datetime,
+    lot: Lot,
     faults: tuple[str, ...] = (),
 ) -> Run:
-    """Run the plant once from `start` (simulated time), store its readings over OPC UA, and anchor them."""
+    """Run the plant once from `start` (simulated time), store its readings over OPC UA, and anchor them.
+
+    Before, the manufacturing system reports that `lot` is in the chambers.
+    """
     # The server of a run has no history of the run before; the gateway would report the gap for each tag.
     logging.getLogger("chromatrace.ingest.opcua").setLevel(logging.CRITICAL)
     logging.getLogger("asyncua").setLevel(logging.ERROR)
-    first = workspace.spool.size(CHANNEL) if CHANNEL in workspace.spool.names() else 0
+    report_lot(workspace, lot, start)
+    first = workspace.spool.size(CHANNEL)
     arguments = [
         "--plant", "electrochromic", "--runs", "1", "--time-factor", "max", "--seed", str(seed),
         "--sample-period", str(SAMPLE_PERIOD_S), "--start", start.isoformat(),
@@ -76,6 +83,13 @@ def run_line(
                     raise Unavailable(f"the plant did not finish within {TIMEOUT_S:g} s", field="plant")
         statistics = gateway.statistics
     return anchored_run(workspace, anchorer, owner, first, statistics.stored, statistics.replayed)
+
+
+def report_lot(workspace: Workspace, lot: Lot, start: datetime) -> None:
+    """Store the readings of the manufacturing system that `lot` is in both chambers."""
+    at_ns = int(start.timestamp()) * 10**9
+    readings = [Reading("manufacturing-system", tag, at_ns, time.time_ns(), str(lot)) for tag in LOT_TAGS]
+    workspace.spool.append(CHANNEL, readings)
 
 
 def anchored_run(workspace: Workspace, anchorer: Anchorer, owner: Gln, first: int, stored: int, replayed: int) -> Run:

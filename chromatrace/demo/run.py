@@ -108,7 +108,7 @@ def run(local: Workspace, stack: ExitStack, stages: Stages, host: str, tamper: s
         story = Story(cast, route, panel, tamper, transactions=enrolled + route.transactions)
         for name, member, roles in ((ACCOUNT, FRANCHISEE, Role.FRANCHISEE), (CONSOLE_ACCOUNT, MAKER, Role.SUPERVISOR)):
             story.transactions.append(_account(local, cast, name, member, roles))
-    with stages.stage("line", "four lots made, inspected, released; one recycled, one recalled"):
+    with stages.stage("line", "five lots made and inspected; three released, one recycled, one recalled, one held"):
         run_all(local, story, stages.progress)
         story.transactions += panel.transactions
     with stages.stage("identify", "QR codes and label sheets created, proof bundles written"):
@@ -117,7 +117,9 @@ def run(local: Workspace, stack: ExitStack, stages: Stages, host: str, tamper: s
         block = snapshot.head().indexed_block
     with stages.stage("check", "everything checked against the chain"):
         port = urlsplit(local.settings.code_url).port
-        stack.enter_context(processes.portal(local, host, port or 80, plot_tags=PLOT_TAGS))
+        stack.enter_context(
+            processes.portal(local, host, port or 80, plot_tags=PLOT_TAGS, plant_organisation=story.panel.number)
+        )
         results = checks.run(local, story, printed)
     return _report(local, story, printed, results, block)
 
@@ -166,6 +168,7 @@ def _report(
         },
         "account": {"name": ACCOUNT, "password": PASSWORD},
         "console_account": {"name": CONSOLE_ACCOUNT, "password": PASSWORD},
+        "drift": story.drift.facts() if story.drift else None,
         **verdict(story, results),
     }
 

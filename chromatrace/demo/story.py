@@ -1,9 +1,10 @@
-"""The story of the demonstration: four lots of panes.
+"""The story of the demonstration: five lots of panes.
 
 A  passes both inspections, is released and accepted by the franchisee
 B  is released; its offer to the franchisee is open
 C  is made during a failure of the cooling water, fails first inspection and is recycled
 D  is released and accepted, then recalled by a supervisor
+E  is made while a cooler fouls: the twin forecasts it, a chart detects it, and a supervisor confirms the proposed hold
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from chromatrace.chain import calls, reads
 from chromatrace.chain.calls import Call, Registration
 from chromatrace.chain.client import Receipt
 from chromatrace.demo.cast import FRANCHISEE, MAKER, PANE, Actor, Cast
+from chromatrace.demo.drift import Drift, hold_proposed
 from chromatrace.demo.inspections import SampleInspection, examine
 from chromatrace.demo.instrument_files import with_files
 from chromatrace.demo.line import CHANNEL, Progress, Run, run_line
@@ -23,6 +25,7 @@ from chromatrace.demo.panel import Panel
 from chromatrace.demo.route import SignedRoute
 from chromatrace.demo.tamper import VICTIM, Guard, attempt, tampered
 from chromatrace.documents.content import BatchContent, ProductDescription, SuppliedMaterial, digest
+from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import ZERO_BYTES32, BatchKey, Gtin, Lot
 from chromatrace.domain.rights import SalesChannel, Stage, Verdict
@@ -35,6 +38,9 @@ from chromatrace.services.workspace import Workspace
 QUANTITY = 100
 DEFECTIVE, SCRAP = 4, 2
 COOLING_LOSS = "cooling_loss@201:600+7200x3"
+FOULING = "fouling@301:900+7200"
+FAULTS = {"C": (COOLING_LOSS,), "E": (FOULING,)}
+"""Faults of the line by lot."""
 SERIALS = SerialRange(1, QUANTITY, 6)
 
 TARGET = Gtin("09521234500018")
@@ -60,6 +66,12 @@ class Story:
     runs: dict[str, Run] = field(default_factory=dict)
     inspections: dict[str, list[SampleInspection]] = field(default_factory=dict)
     transactions: list[str] = field(default_factory=list)
+    drift: Drift | None = None
+    began: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+
+    def lot(self, letter: str) -> Lot:
+        """Return the number of a lot."""
+        return Lot(f"L{self.began:%y%m}{letter}")
 
     def _send(self, actor: Actor, call: Call) -> Receipt:
         receipt = self.cast.acting(actor).chain.submit(call)
@@ -73,7 +85,7 @@ class Story:
         """
         inputs = []
         for gtin, name, supplier, lot, count, used in (
-            (TARGET, "Tungsten target 99.99 %", "Example Metals", "W-2291", 4, 1),
+            (TARGET, "Tungsten target 99.99 %", "Example Metals", "W-2291", 5, 1),
             (GLASS, "FTO glass 300 × 300 mm", "Example Glass", "G-7741", 500, QUANTITY),
         ):
             content = BatchContent(
@@ -90,10 +102,9 @@ class Story:
 
     def make(self, letter: str, run: Run, inputs: list[Input]) -> BatchKey:
         """Register the lot that `run` coated, with its serials and inputs; sign its first route steps."""
-        lot = f"L{run.ended:%y%m}{letter}"
         content = BatchContent(
             gtin=PANE,
-            lot=Lot(lot),
+            lot=self.lot(letter),
             product=ProductDescription(
                 "Electrochromic pane 300 × 300 mm",
                 "Glass that darkens at a low voltage: WO3 and NiO films, a solid electrolyte between.",
@@ -139,7 +150,7 @@ class Story:
         evidence = with_files(inspection.evidence, documents)
         inspection = replace(inspection, evidence=evidence)
         if evidence.stage is Stage.FIRST:
-            passed = self.panel.inspect(evidence, inspection.defects, "ABCD".index(letter))
+            passed = self.panel.inspect(evidence, inspection.defects, "ABCDE".index(letter))
         else:
             passed = self._sign(inspection)
         self.inspections[letter].append(inspection)
@@ -162,8 +173,7 @@ class Story:
             self._send(Actor.PLANT, calls.recycle(key.batch_id))
             return False
         self._sign_run(letter, self.now())
-        self._send(Actor.PLANT, calls.assemble(key.batch_id))
-        self.route.sign(letter, self.now(), digest(b"assembled " + bytes(key.batch_id)))
+        self.assemble(letter)
         passed = self.inspect(letter, examine(Stage.FINAL, key, run, SERIALS, seed, self.now()))
         standard = QUANTITY - DEFECTIVE - SCRAP if passed else 0
         defective = QUANTITY - SCRAP - standard
@@ -178,6 +188,22 @@ class Story:
             self._send(Actor.PLANT, calls.release(key.batch_id, SalesChannel.STANDARD))
         self._send(Actor.PLANT, calls.release(key.batch_id, SalesChannel.DEFECTIVE))
         return True
+
+    def assemble(self, letter: str) -> None:
+        """Assemble a lot that passed its first inspection."""
+        key = self.keys[letter]
+        self._send(Actor.PLANT, calls.assemble(key.batch_id))
+        self.route.sign(letter, self.now(), digest(b"assembled " + bytes(key.batch_id)))
+
+    def hold(self, workspace: Workspace, letter: str, seed: int) -> None:
+        """Inspect and assemble a lot; hold it before its final inspection because the twin proposes it."""
+        key, run = self.keys[letter], self.runs[letter]
+        if not self.inspect(letter, examine(Stage.FIRST, key, run, SERIALS, seed, self.now())):
+            raise IntegrityError(f"lot {key.lot} failed its first inspection", field=letter)
+        self._sign_run(letter, self.now())
+        self.assemble(letter)
+        self.drift = hold_proposed(workspace, self.cast, key)
+        self.transactions.append(self.drift.transaction)
 
     def inject_fault(self, kind: str) -> None:
         """Tamper with the trace of the victim lot and submit it to each guard."""
@@ -198,15 +224,18 @@ class Story:
 
 
 def run_all(workspace: Workspace, story: Story, progress: Progress) -> None:
-    """Run the line four times, in simulated time that ends now, and process the four lots."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    inputs = story.buy_materials(now - timedelta(hours=10))
+    """Run the line five times, in simulated time that ends now, and process the five lots."""
+    now = story.began
+    inputs = story.buy_materials(now - timedelta(hours=12))
     anchorer = story.cast.acting(Actor.GATEWAY).anchorer()
-    for index, letter in enumerate("ABCD"):
-        start = now - timedelta(hours=8 - 2 * index)
-        faults = (COOLING_LOSS,) if letter == "C" else ()
-        run = run_line(workspace, anchorer, MAKER.gln, progress, seed=index + 1, start=start, faults=faults)
+    for index, letter in enumerate("ABCDE"):
+        start = now - timedelta(hours=10 - 2 * index)
+        faults = FAULTS.get(letter, ())
+        lot = story.lot(letter)
+        run = run_line(workspace, anchorer, MAKER.gln, progress, seed=index + 1, start=start, lot=lot, faults=faults)
         story.make(letter, run, inputs)
-        if story.process(letter, seed=index + 1) and letter in "ABD":
+        if letter == "E":
+            story.hold(workspace, letter, seed=index + 1)
+        elif story.process(letter, seed=index + 1) and letter in "ABD":
             story.ship(letter, accept=letter in "AD")
     story.recall("D", "The edge seal of this lot may leak. Please return the panes to your dealer.")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from chromatrace.plant.errors import FaultError
 
-FaultKind = Literal["leak", "flow_stuck", "arc", "cooling_loss"]
-FAULT_KINDS: tuple[FaultKind, ...] = ("leak", "flow_stuck", "arc", "cooling_loss")
+FaultKind = Literal["leak", "flow_stuck", "arc", "cooling_loss", "fouling"]
+FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
 _SYNTAX = re.compile(
     r"(?P<kind>[a-z_]+)@(?P<station>[^:]+):(?P<start>[0-9.]+)\+(?P<duration>[0-9.]+)(?:x(?P<sev>[0-9.]+))?"
@@ -21,6 +21,7 @@ class Fault:
     """A fault at a station. It starts `start_s` after the start of the simulation and lasts `duration_s`.
 
     Times are in simulated seconds. `severity` scales the fault: 0 has no effect, 1 is noticeable for an operator.
+    "fouling" of the cooler is a drift: it grows linearly from the start of the fault.
     Raises `FaultError`.
     """
 

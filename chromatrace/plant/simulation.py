@@ -17,7 +17,9 @@ _SIGNIFICANT = 6
 
 
 class Simulation:
-    """A simulated `Source`. Simulated time starts at `start_ns` (Unix nanoseconds, whole milliseconds).
+    """A simulated `Source`, without the batch tags of machines.
+
+    Simulated time starts at `start_ns` (Unix nanoseconds, whole milliseconds).
 
     It ends when every machine has finished `runs` runs (None: never). `sample_period_s` overrides the plant's value.
     """
@@ -38,6 +40,8 @@ class Simulation:
         if not 0.001 <= period_s < 1e6:
             raise InvalidInput(f"{period_s} s is out of range; it must be at least 0.001 s", field="sample_period_s")
         self.plant = plant
+        batch_tags = {machine.batch_tag for machine in plant.machines}
+        self._tags = tuple(tag for tag in plant.tags if tag.name not in batch_tags)
         self._seed = seed
         self._start_ns = start_ns
         self._runs = runs
@@ -63,7 +67,7 @@ class Simulation:
 
     @property
     def tags(self) -> Sequence[Tag]:
-        return self.plant.tags
+        return self._tags
 
     @property
     def period_s(self) -> float:
@@ -72,12 +76,12 @@ class Simulation:
     def steps(self) -> Iterator[TagSample]:
         """Yield the steps from the start. Each call yields the same steps."""
         model = build_model(self.plant, self._seed, self._faults)
-        instruments = _Instruments(self.plant.tags, self._seed)
+        instruments = _Instruments(self._tags, self._seed)
         step = 0
         while self._runs is None or model.runs_completed < self._runs:
             step += 1
             true_values = model.advance(self.period_s)
-            values, qualities = instruments.read([true_values[tag.name] for tag in self.plant.tags])
+            values, qualities = instruments.read([true_values[tag.name] for tag in self._tags])
             time_ns = self._start_ns + step * self._period_ms * 1_000_000
             yield TagSample(time_ns, values, qualities, model.runs_completed)
 
@@ -115,7 +119,7 @@ def simulate(
     )
     sequence = 0
     for step in simulation.steps():
-        for tag, value, quality in zip(plant.tags, step.values, step.qualities, strict=True):
+        for tag, value, quality in zip(simulation.tags, step.values, step.qualities, strict=True):
             time_ns = step.source_time_ns
             yield Reading(plant.name, tag.name, time_ns, time_ns, value, tag.unit, quality, sequence)
             sequence += 1

@@ -73,8 +73,18 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
 
 
 @contextmanager
-def portal(workspace: Workspace, host: str, port: int, *, plot_tags: Sequence[str] = ()) -> Iterator[None]:
-    """Serve the portal at `host` and `port` while the block lasts; raises `Unavailable` if it does not start."""
+def portal(
+    workspace: Workspace,
+    host: str,
+    port: int,
+    *,
+    plot_tags: Sequence[str] = (),
+    plant_organisation: int | None = None,
+) -> Iterator[None]:
+    """Serve the portal at `host` and `port` while the block lasts; raises `Unavailable` if it does not start.
+
+    plant_organisation  number of the organisation that may open the workshop pages
+    """
     settings = workspace.settings
     words = ["--base-url", settings.code_url, "--plant", settings.plant]
     if settings.database_url is not None:
@@ -84,6 +94,8 @@ def portal(workspace: Workspace, host: str, port: int, *, plot_tags: Sequence[st
     words += ["portal", "serve", "--host", host, "--port", str(port)]
     for tag in plot_tags:
         words += ["--plot-tags", tag]
+    if plant_organisation is not None:
+        words += ["--plant-organisation", str(plant_organisation)]
     log = workspace.data / "portal.log"
     with running(command_line(workspace, words), log) as process:
         deadline = time.monotonic() + _START_S

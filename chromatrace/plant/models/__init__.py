@@ -40,9 +40,10 @@ def check_model(names: Names, top: TomlTable) -> None:
     """Check the model's parameters and the tags. `top` is the whole file, to which mistakes are added."""
     table = top.table("model")
     kind = table.choice("kind", tuple(_CHECKS))
+    batch_tags = {machine.value("batch_tag") for machine in top.tables("machines")}
     for tag in top.tables("tags"):
         for name in ("low", "high"):
-            if name not in tag:
+            if name not in tag and tag.value("name") not in batch_tags:
                 tag.mistake(name, "missing; a plant with a model requires it")
     if table.valid:
         _CHECKS[kind](names, top)

@@ -59,23 +59,29 @@ _FLOW_DRIFT = 0.004
 _LEAK_PA_L_S = 20.0
 _COOLING_LOSS_C = 55.0
 _COOLING_LOSS_TIME_S = 120.0
+_FOULING_C_PER_H = 3.0
 _ARC_SHARE = 0.3
 _ROOM_C = 22.0
 
 
 def check(names: Names, top: TomlTable) -> None:
-    """Check that each chamber has a station and each tag is a quantity of a chamber."""
+    """Check that each chamber has a station and each tag, except batch tags, is a quantity of a chamber."""
     table = top.table("model")
     table.text("kind")
     chambers = _read_chambers(table)
     stations = names["stations"]
+    batch_tags = {machine.value("batch_tag") for machine in top.tables("machines")}
     for station in chambers:
         if station not in stations:
             table.mistake(f"chambers.{station}", f"unknown station {station!r}")
     for tag in top.tables("tags"):
         name, at = tag.text("name"), tag.text("station")
         station, _, quantity = name.rpartition(".")
-        if tag.valid and (station != at or station not in chambers or quantity not in QUANTITIES):
+        if (
+            tag.valid
+            and name not in batch_tags
+            and (station != at or station not in chambers or quantity not in QUANTITIES)
+        ):
             tag.mistake(
                 "name",
                 f"{name!r} is not a quantity of a chamber at station {at}",
@@ -164,7 +170,7 @@ class ChamberRun:
         self._pressure(step_s, leak_pa_l_s)
         self._electrics(arc_severity=active.get("arc", 0.0))
         self._oxidation(step_s, leak_pa_l_s)
-        self._temperatures(step_s, active.get("cooling_loss", 0.0))
+        self._temperatures(step_s, active.get("cooling_loss", 0.0), self._fouling_c())
         self._film(step_s)
         self._next_phase()
 
@@ -263,9 +269,18 @@ class ChamberRun:
         gain = constants.collector_uptake_per_pa_s * oxygen_pa + exchange * share * self.target_oxide
         self.collector_oxide = _relax(self.collector_oxide, gain, exchange * (1 - self.target_oxide), step_s)
 
-    def _temperatures(self, step_s: float, cooling_loss: float) -> None:
+    def _fouling_c(self) -> float:
+        """Return by how much the fouled cooler warms the water: in proportion to the time since the fault started."""
+        hours = sum(
+            fault.severity * (self.elapsed_s - fault.start_s) / 3600
+            for fault in self.faults
+            if fault.kind == "fouling" and fault.active(self.elapsed_s)
+        )
+        return _FOULING_C_PER_H * hours
+
+    def _temperatures(self, step_s: float, cooling_loss: float, fouling_c: float) -> None:
         thermal, recipe = self.chamber.thermal, self.chamber.recipe
-        hot_water_c = thermal.cooling_water_c + _COOLING_LOSS_C * cooling_loss
+        hot_water_c = thermal.cooling_water_c + _COOLING_LOSS_C * cooling_loss + fouling_c
         self.water_c += (1 - math.exp(-step_s / _COOLING_LOSS_TIME_S)) * (hot_water_c - self.water_c)
         heater_c = _ROOM_C if self.phase == "vent" else recipe.temperature_c
         aim_c = heater_c + thermal.plasma_c_per_w * self.power_w + 1.5 * (self.water_c - thermal.cooling_water_c)

@@ -18,7 +18,7 @@ from chromatrace.crypto.route import Explanation
 from chromatrace.demo import checks, run, tamper
 from chromatrace.demo.cast import MAKER, Actor, Cast
 from chromatrace.demo.inspections import INSTRUMENTS
-from chromatrace.demo.line import CHANNEL, anchored_run
+from chromatrace.demo.line import CHANNEL, anchored_run, report_lot
 from chromatrace.demo.panel import Panel
 from chromatrace.demo.route import design_route
 from chromatrace.demo.story import Story
@@ -56,7 +56,7 @@ def test_every_check_passes(report):
     assert report["failed"] == 0
     assert [check["check"] for check in report["checks"] if not check["held"]] == []
     assert {check["check"] for check in report["checks"]} >= {
-        *("readings", "states", "consensus", "attack", "routes", "times", "codes", "pages", "bundles")
+        *("readings", "states", "consensus", "attack", "routes", "drift", "hold", "times", "codes", "pages", "bundles")
     }
 
 
@@ -70,11 +70,22 @@ def test_the_report_is_complete(report):
     }
     assert report["counts"]["readings"] == sum(batch["readings"] for batch in report["batches"].values()) > 5_000
     assert report["counts"]["transactions"] == len(set(report["transactions"]))
-    assert [batch["state"] for batch in report["batches"].values()] == ["released", "released", "recycled", "released"]
-    assert [batch["recalled"] for batch in report["batches"].values()] == [False, False, False, True]
+    assert [batch["state"] for batch in report["batches"].values()] == [
+        *("released", "released", "recycled", "released", "assembled")
+    ]
+    assert [batch["recalled"] for batch in report["batches"].values()] == [False, False, False, True, False]
     assert all(Path(code).is_file() for code in report["codes"])
     assert Path(report["labels"]).read_bytes().startswith(b"%PDF")
     assert set(report["seconds"]) == {"deploy", "consortium", "line", "identify", "index", "check"}
+
+
+def test_the_drift_is_forecast_before_the_alarm_and_the_lot_is_held(report):
+    drift = report["drift"]
+    assert drift["forecast"]["log_size"] < drift["alarm"]["log_size"]
+    assert drift["forecast"]["probability"] > drift["forecast"]["marginal"]
+    assert drift["forecast"]["outcome"] == "out of control"
+    assert drift["proposal"]["state"] == "done"
+    assert drift["hold"] in report["transactions"]
 
 
 def test_a_bundle_is_verified_without_the_chain(report):
@@ -144,7 +155,8 @@ def staged(report, tmp_path_factory):
         anchorer = cast.acting(Actor.GATEWAY).anchorer()
         recorded = stack.enter_context(Spool(Path(report["labels"]).parent.parent / "spool.db"))
         for letter in "AB":
-            first = local.spool.size(CHANNEL) if CHANNEL in local.spool.names() else 0
+            report_lot(local, story.lot(letter), story.began)
+            first = local.spool.size(CHANNEL)
             count = report["batches"][letter]["readings"]
             local.spool.append(CHANNEL, list(recorded.entries(CHANNEL, first, first + count)))
             line_run = anchored_run(local, anchorer, MAKER.gln, first, count, 0)

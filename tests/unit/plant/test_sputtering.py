@@ -83,7 +83,7 @@ def test_voltage_and_rate_have_hysteresis_by_oxygen_flow(chamber):
 def test_run_stays_within_the_process_limits(plant, undisturbed):
     for station, lowest, highest in (("201", 300, 450), ("301", 150, 250)):
         growing = depositing(undisturbed, station)
-        for tag in (tag for tag in plant.tags if tag.station == station):
+        for tag in (tag for tag in plant.tags if tag.station == station and tag.name in undisturbed):
             during = undisturbed[tag.name][growing]
             if tag.limit_high is not None:
                 assert during.max() <= tag.limit_high, tag.name
@@ -180,6 +180,17 @@ def test_cooling_loss_heats_water_and_substrate(plant, undisturbed):
     hot = series(plant, faults=fault("cooling_loss@201:500+4000"))
     assert hot["201.cooling_water_temperature"].max() > 60
     assert hot["201.substrate_temperature"].max() > undisturbed["201.substrate_temperature"].max() + 50
+
+
+def test_fouling_warms_the_water_linearly(plant, undisturbed):
+    tag = "301.cooling_water_temperature"
+    fouled = series(plant, faults=fault("fouling@301:600+7200x2"))[tag]
+    change = fouled - undisturbed[tag][: len(fouled)] if len(fouled) <= len(undisturbed[tag]) else fouled - 18
+    seconds = plant.sample_period_s * np.arange(1, len(fouled) + 1)
+    assert np.abs(change[seconds < 600]).max() < 0.6
+    later = seconds > 1200
+    slope = np.polyfit(seconds[later] / 3600, change[later], 1)[0]
+    assert slope == pytest.approx(6, abs=0.3)
 
 
 @pytest.mark.parametrize(
