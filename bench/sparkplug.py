@@ -83,9 +83,9 @@ def gateway_seconds(port: int, folder: Path) -> float:
 def client_seconds(port: int) -> float:
     """Return the time of a paho client that decodes the same messages."""
     done, count = threading.Event(), 0
+    subscribed = threading.Event()
     client = Client(CallbackAPIVersion.VERSION2)
     client.on_subscribe = lambda *_: subscribed.set()
-    subscribed = threading.Event()
 
     def received(_: Client, __: object, message: MQTTMessage) -> None:
         nonlocal count

@@ -134,10 +134,7 @@ class SpoolWriter:
             sequence = sequences[source]
             reading: ReadingFields = (source, tag, time_ns, received_ns, content, unit, quality, sequence, replayed)
             if not (
-                content.__class__ is float
-                and isfinite(content)  # type: ignore[arg-type]
-                and 0 < time_ns <= MAX_TIME_NS
-                and 0 <= quality < 2**32
+                content.__class__ is float and isfinite(content) and 0 < time_ns <= MAX_TIME_NS and 0 <= quality < 2**32
             ):
                 reading = reading_fields(Reading(*reading))
             positions.append(position)
