@@ -9,12 +9,13 @@ import asyncio
 import json
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from gateway_process import GatewayProcess, write_plant
-from mqtt_clients import running, wait_for
+from mqtt_clients import running
 
 from chromatrace.cli import main
 from chromatrace.ingest.files import ingest_file
@@ -37,6 +38,7 @@ COLUMNS = "XMEAS(1..41),XMV(1..11)"
 TAGS = [f"XMEAS({number})" for number in range(1, 42)] + [f"XMV({number})" for number in range(1, 12)]
 START, START_NS, STEP_NS = "2020-01-01T00:00:00Z", 1_577_836_800 * 10**9, 180 * 10**9
 ROWS_PER_REQUEST = 100
+WAIT_S = 900
 
 
 @pytest.fixture(params=RUNS)
@@ -85,7 +87,10 @@ def test_opcua_and_sparkplug(broker, table, cells, spool):
             while not gateway.wait(1):
                 assert gateway.running
         with running(MqttSettings(broker.url, "sparkplug", primary_host="trace"), spool) as mqtt:
-            wait_for(lambda: mqtt.statistics.stored == len(cells))
+            deadline = time.monotonic() + WAIT_S
+            while mqtt.statistics.stored < len(cells):
+                assert time.monotonic() < deadline, mqtt.statistics
+                time.sleep(0.05)
         assert (mqtt.statistics.rejected, mqtt.statistics.gaps_unfilled, mqtt.statistics.conflicting) == (0, 0, 0)
     assert stored(spool, "opcua") == cells
     assert stored(spool, "sparkplug") == cells
