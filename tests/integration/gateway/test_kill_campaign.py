@@ -6,6 +6,7 @@ log does not have, as a device that keeps its own records. CHROMATRACE_KILLS set
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import socket
@@ -32,14 +33,14 @@ from chromatrace.merkle.proofs import leaf_hash, root
 from chromatrace.plant.process import PlantProcess
 from chromatrace.services.publisher import ChainPublisher
 
-KILLS = int(os.environ.get("CHROMATRACE_KILLS", "4"))
+KILLS = int(os.environ.get("CHROMATRACE_KILLS", "3"))
 ROWS = 100 * KILLS
 COLUMNS = 4
 ROWS_PER_S = 10
 START_NS, STEP_NS = 1_772_352_000 * 10**9, 10**9
 CHANNEL = "line"
 SOURCES = ("press", "plant/press/recording")
-PARTS = ("gateway", "broker", "server", "chain")
+PARTS = ("gateway", "broker", "chain", "server")
 OPCUA = """
 id = "opcua"
 protocol = "opcua"
@@ -96,12 +97,15 @@ class Machine:
 class DevelopmentChain:
     """A chain that loses the blocks since its last backup if it is killed, as in a reorganisation."""
 
-    def __init__(self, node):
-        self._node = node
+    def __init__(self, node, folder):
+        self._node, self._state = node, folder / "chain.json"
         self.back_up()
+        self.kill()
+        self.start()  # from here on, the chain has the genesis block of its state
 
     def back_up(self):
-        self._state = self._node.rpc().call("anvil_dumpState")
+        dumped = bytes.fromhex(self._node.rpc().call("anvil_dumpState")[2:])
+        self._content = gzip.decompress(dumped) if dumped.startswith(b"\x1f\x8b") else dumped
 
     def kill(self):
         self._node._process.kill()
@@ -109,9 +113,9 @@ class DevelopmentChain:
         self._node.stop()
 
     def start(self):
-        self._node._any_port = False
+        self._state.write_bytes(self._content)
+        self._node._any_port, self._node._state_path = False, self._state
         self._node.start()
-        assert self._node.rpc().call("anvil_loadState", self._state)
 
 
 def readings(spool):
@@ -124,6 +128,7 @@ def anchoring(deploy, tmp_path):
     """Return the chain, and an anchorer that records the log of the channel in a thread."""
     with DevNode() as node:
         deployment = Manifest.load(deploy(node, tmp_path))
+        development_chain = DevelopmentChain(node, tmp_path)
         signer = dev_signer(0, deployment.chain_id)
         with Outbox(tmp_path / "outbox.db") as outbox, Spool(tmp_path / "data" / "spool.db") as spool:
             chain = Chain(RpcClient(node.url), deployment, outbox, signer)
@@ -137,7 +142,7 @@ def anchoring(deploy, tmp_path):
             with Anchorer(spool, publisher, tmp_path / "log.db", every_count=200, every_s=1) as anchorer:
                 thread = threading.Thread(target=anchorer.run, args=(stop,))
                 thread.start()
-                yield DevelopmentChain(node), chain, publisher, anchorer, spool
+                yield development_chain, chain, publisher, anchorer, spool
                 stop.set()
                 thread.join()
 
