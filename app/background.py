@@ -103,6 +103,8 @@ def _send(portal: Portal) -> None:
     if portal.recorder is not None:
         portal.recorder.resume()
     portal.chain.carry()
+    if portal.workshop is not None:
+        portal.chain.settle_holds(portal.workshop.store)
 
 
 def _record(portal: Portal, captures: CaptureStore) -> None:

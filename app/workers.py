@@ -19,7 +19,7 @@ from app.factory import create_app
 from app.server import DRAIN_S, HttpServer
 from app.settings import PortalSettings
 from chromatrace.plant.erp import ERP
-from chromatrace.services.orders.desk import OrderDesk, open_desk
+from chromatrace.services.orders.desk import OrderDesk, desk_of_portal
 from chromatrace.services.orders.outgoing import Webhooks
 from chromatrace.services.records import plant_of
 from chromatrace.services.workspace import Workspace
@@ -54,7 +54,7 @@ def prepare(workspace: Workspace, config: PortalSettings) -> Start:
     plant = plant_of(workspace.settings.plant)
 
     def create(own: Workspace) -> Flask:
-        return create_app(config, own.spool, signer, plant, partial(open_desk, own))
+        return create_app(config, own.spool, signer, plant, partial(desk_of_portal, own, plant))
 
     create(workspace).extensions["portal"].close()
     _ = workspace.index

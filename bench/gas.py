@@ -29,7 +29,7 @@ from chromatrace.chain.deployment import deploy_contracts
 from chromatrace.chain.dev_node import DevNode
 from chromatrace.chain.outbox import Outbox
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
-from chromatrace.domain.identifiers import BatchKey, Gln, OrganisationId
+from chromatrace.domain.identifiers import BatchKey, CompanyPrefix, Gln, Gtin, OrganisationId
 from chromatrace.domain.rights import OrganisationKind, Role, Stage, Verdict
 from chromatrace.ethereum.abi import ContractAbi
 from chromatrace.ethereum.codec import Parameters
@@ -61,6 +61,7 @@ def deployed_chain(**node_options: Any) -> Iterator[tuple[DevNode, Chain]]:
             gln = Gln("9521234000013")
             chain.submit(calls.register_organisation(OrganisationKind.MANUFACTURER, gln, ALL_ROLES, "Example Glass"))
             chain.submit(calls.appoint_operator(chain.sender, OrganisationId(1), ALL_ROLES))
+            chain.submit(calls.license_prefix(OrganisationId(1), CompanyPrefix.of_item(Gtin(GTIN))))
             yield node, chain
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.figure import Figure
-from bench.gas import ALL_ROLES, registration
+from bench.gas import ALL_ROLES, GTIN, registration
 from chromatrace.chain import calls
 from chromatrace.chain.client import Chain, Receipt
 from chromatrace.chain.deployment import deploy_contracts
@@ -30,7 +30,7 @@ from chromatrace.chain.outbox import Outbox
 from chromatrace.chain.outbox_entries import Draft
 from chromatrace.chain.preflight import needed_gas
 from chromatrace.domain.errors import ChromaTraceError
-from chromatrace.domain.identifiers import Gln, OrganisationId
+from chromatrace.domain.identifiers import CompanyPrefix, Gln, Gtin, OrganisationId
 from chromatrace.domain.rights import OrganisationKind
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
@@ -112,6 +112,7 @@ def geth_chain(geth: str, folder: Path) -> Iterator[Chain]:
                     calls.register_organisation(OrganisationKind.MANUFACTURER, gln, ALL_ROLES, "Example Glass")
                 )
                 chain.submit(calls.appoint_operator(chain.sender, OrganisationId(1), ALL_ROLES))
+                chain.submit(calls.license_prefix(OrganisationId(1), CompanyPrefix.of_item(Gtin(GTIN))))
                 yield chain
         finally:
             process.terminate()

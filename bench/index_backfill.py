@@ -101,6 +101,7 @@ def register(rpc: RpcClient, manifest: Manifest, count: int, progress: Callable[
 
     included(send(registrar, "Consortium", "registerOrganisation", 1, _GLN, 127, _NO_EXPIRY, "Example Glass"))
     included(send(registrar, "Consortium", "appointOperator", producer, 1, 127, _NO_EXPIRY))
+    included(send(registrar, "Consortium", "license", 1, int(_GTIN[1:13]), 12))
     first = BatchKey.parse(_GTIN, "L000000")
     included(send(producer, "BatchRegistry", "registerMany", [_registration(0, [])]))
     # Several calls per block: the node hashes its whole state for each block.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -27,6 +27,7 @@ from app.services import MAX_REASON
 from app.store.actions import recalls_of, remember_recalls, settle
 from app.store.models import Action
 from chromatrace.domain.errors import ChromaTraceError, Conflict, InvalidInput, Unavailable
+from chromatrace.domain.identifiers import BatchId
 from chromatrace.domain.recall_plan import RecallPlan
 from chromatrace.domain.rights import Role
 from chromatrace.index.views import BatchView
@@ -38,9 +39,11 @@ _MAX_LOOKUPS = 200
 
 
 class RecallState(StrEnum):
-    """State of the recall of one batch. `OTHERS`: only another organisation may recall it."""
+    """State of the recall of one batch. `OTHERS`: only another organisation may recall it; `NOTIFIED`: that one has a
+    notice."""
 
     RECALLED = "recalled"
+    NOTIFIED = "notified"
     PENDING = "pending"
     FAILED = "failed"
     OPEN = "open"
@@ -155,10 +158,11 @@ def _load(batch_id: str) -> RecallOverview:
         if (action := actions.get(view.batch_id)) is not None and action.state == "pending"
     }
     planned = plan_recall(snapshot, views, current_operator().organisation, pending)
+    noticed = snapshot.noticed([view.batch_id for view in views])
     rows = tuple(
         RecallRow(
             TraceRow.of(traced),
-            _state(traced.batch, actions.get(traced.batch.batch_id), planned.plan),
+            _state(traced.batch, actions.get(traced.batch.batch_id), planned.plan, noticed),
             lookup_organisation(traced.batch.producer),
             actions.get(traced.batch.batch_id),
         )
@@ -167,9 +171,11 @@ def _load(batch_id: str) -> RecallOverview:
     return RecallOverview(impact, rows, planned)
 
 
-def _state(view: BatchView, action: Action | None, plan: RecallPlan) -> RecallState:
+def _state(view: BatchView, action: Action | None, plan: RecallPlan, noticed: Collection[BatchId]) -> RecallState:
     if view.recalled:
         return RecallState.RECALLED
+    if view.batch_id in noticed and view.batch_id in plan.not_entitled:
+        return RecallState.NOTIFIED
     if action is not None and action.state in ("pending", "failed"):
         return RecallState(action.state)
     return RecallState.OTHERS if view.batch_id in plan.not_entitled else RecallState.OPEN
@@ -180,11 +186,12 @@ def _update_actions(views: Sequence[BatchView]) -> dict[bytes, Action]:
     portal, lookups = current_portal(), 0
     batches = [view.batch_id for view in views]
     actions = recalls_of(portal.database, batches)
+    noticed = current_snapshot().noticed(batches)
     for view in views:
         action = actions.get(view.batch_id)
         if action is None or action.state != "pending":
             continue
-        if view.recalled:
+        if view.recalled or view.batch_id in noticed:
             settle(portal.database, action.tx_hash, "done")
         elif lookups < _MAX_LOOKUPS:
             lookups += 1

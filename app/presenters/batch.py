@@ -134,6 +134,7 @@ class BatchPresenter:
             "scrap": view.scrap if graded else None,
             "product": content and {"name": content.product.name, "description": content.product.description},
             "made_at": content.made_at if content else None,
+            "design": content.design.as_json() if content and content.design else None,
             "materials": [
                 {"name": material.name, "supplier": material.supplier, "supplier_lot": material.supplier_lot}
                 for material in self.materials

@@ -213,6 +213,8 @@ _DESCRIPTIONS: dict[str, Describe] = {
     "BatchHeld": _with_reason("Put on hold", StatusTone.CAUTION),
     "BatchHoldReleased": _with_reason("Hold released", StatusTone.CLEAR),
     "BatchRecalled": _with_reason("Recalled", StatusTone.ALARM),
+    "SupplierNoticeGiven": _with_reason("The recall of an input was notified", StatusTone.CAUTION),
+    "CustodyReturnOrdered": _with_reason("Ordered back to the producer", StatusTone.CAUTION),
     "CustodyOffered": _custody("Offered", "{giver} offered the batch to {receiver}."),
     "CustodyAccepted": _custody("Handed over", "{receiver} accepted the batch from {giver}."),
     "CustodyTransferred": _custody("Handed over", "The batch moved from {giver} to {receiver}."),

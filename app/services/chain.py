@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,12 @@ from chromatrace.ethereum.errors import (
 from chromatrace.ethereum.manifest import Manifest
 from chromatrace.ethereum.rpc import RpcClient
 from chromatrace.ethereum.signer import Signer, keystore_signer
+from chromatrace.services.proposals import confirm_proposal, reject_proposal, settle_holds
 from chromatrace.services.recall import PlannedRecall
 from chromatrace.services.rights import Rights, readable_scopes, rights_of
+from chromatrace.twin.plan import TwinPlan
+from chromatrace.twin.store.database import TwinStore
+from chromatrace.twin.store.proposals import ProposalView
 
 T = TypeVar("T")
 
@@ -78,6 +83,11 @@ class ChainService:
     def chain_id(self) -> int:
         """The chain id of the manifest."""
         return self._manifest.chain_id
+
+    @property
+    def registry(self) -> str:
+        """The address of the batch registry."""
+        return self._manifest.address("BatchRegistry")
 
     # -- rights
 
@@ -212,7 +222,9 @@ class ChainService:
     def send(self, keystore: Path, password: str, call: Call) -> str:
         """Send a call signed by the keystore, once per call key. Return the transaction hash."""
         signer = self._signer(keystore, password)
-        call = call.with_key(f"{signer.address}:{call.key}")
+        return self._submit(signer, call.with_key(f"{signer.address}:{call.key}"))
+
+    def _submit(self, signer: Signer, call: Call) -> str:
         try:
             return self._chain.with_signer(signer).submit(call, wait=False).tx
         except InclusionTimeoutError:
@@ -221,6 +233,39 @@ class ChainService:
             if tx_hash is None:
                 raise
             return tx_hash
+
+    def confirm_proposal(
+        self,
+        store: TwinStore,
+        plan: TwinPlan,
+        address: str,
+        proposal_id: int,
+        keystore: Path,
+        password: str,
+        value: float | None = None,
+    ) -> ProposalView:
+        """Confirm a proposal of the twin. The keystore signs a hold. Raises as `services.proposals`."""
+
+        def submit(call: Call) -> str:
+            return self._submit(self._signer(keystore, password), call)  # the twin finds it by the call's own key
+
+        return self._ask(
+            lambda chain: confirm_proposal(
+                store, chain, plan, address, proposal_id, time.time_ns(), submit, value=value
+            )
+        )
+
+    def reject_proposal(
+        self, store: TwinStore, plan: TwinPlan, address: str, proposal_id: int, reason: str
+    ) -> ProposalView:
+        """Reject a proposal of the twin. Raises as `services.proposals`."""
+        return self._ask(
+            lambda chain: reject_proposal(store, chain, plan, address, proposal_id, time.time_ns(), reason)
+        )
+
+    def settle_holds(self, store: TwinStore) -> None:
+        """Store the outcome of the holds that this portal sent."""
+        settle_holds(store, self._outbox, time.time_ns())
 
     def _signer(self, keystore: Path, password: str) -> Signer:
         try:

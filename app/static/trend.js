@@ -7,6 +7,7 @@
 
   const REFRESH_MS = 5000;
   const AXIS_PX = 64;
+  const MARK_PX = 2.5;
   // Smallest interval of the ticks in seconds, their format, and what is added in a new year, month, day, hour, minute.
   const DATE = "\n{D} {MMM} {YYYY}";
   const TIMES = [
@@ -31,7 +32,7 @@
   const iso = (seconds) => new Date(seconds * 1000).toISOString();
 
   function query(window) {
-    const params = new URLSearchParams({ channel: root.dataset.channel, ...window });
+    const params = new URLSearchParams({ channel: root.dataset.channel, ...JSON.parse(root.dataset.extra || "{}"), ...window });
     tags.forEach((tag) => params.append("tag", tag));
     return params;
   }
@@ -55,7 +56,22 @@
         ctx.lineTo(bbox.left + bbox.width, y);
         ctx.stroke();
       }
+      if (series.limits.centre !== null) {
+        const y = plot.valToPos(series.limits.centre, "y", true);
+        ctx.setLineDash([]);
+        ctx.strokeStyle = colour("--line-strong");
+        ctx.beginPath();
+        ctx.moveTo(bbox.left, y);
+        ctx.lineTo(bbox.left + bbox.width, y);
+        ctx.stroke();
+      }
       ctx.setLineDash([]);
+      ctx.fillStyle = colour("--alarm");
+      for (const mark of series.marks || []) {
+        ctx.beginPath();
+        ctx.arc(plot.valToPos(mark.time, "x", true), plot.valToPos(mark.value, "y", true), MARK_PX * devicePixelRatio, 0, 2 * Math.PI);
+        ctx.fill();
+      }
       for (const event of events) {
         const x = plot.valToPos(event.time, "x", true);
         ctx.strokeStyle = colour(event.kind === "fail" || event.kind === "alarm" ? "--alarm" : "--soft");
@@ -138,7 +154,7 @@
       const data = await response.json();
       if (!response.ok) throw new Error(data.message);
       draw(data);
-      csv.href = `${csv.pathname}?${query({ from: iso(data.start), to: iso(data.stop) })}`;
+      if (csv) csv.href = `${csv.pathname}?${query({ from: iso(data.start), to: iso(data.stop) })}`;
       status.textContent = "";
     } catch (error) {
       if (error.name !== "AbortError") status.textContent = `The trend could not be loaded: ${error.message}`;

@@ -11,13 +11,21 @@ from flask_limiter import Limiter
 
 from app.security import limit_views
 from app.settings import PortalSettings
-from app.workshop import alarms, line, trend
+from app.workshop import alarms, charts, line, orders, proposals, quality, trend
 from app.workshop.access import is_member, require_member
 
 __all__ = ["is_member", "register"]
 
 
-PAGES = (("workshop.line", "Line"), ("workshop.trend", "Trend"), ("workshop.alarms", "Alarms"))
+PAGES = (
+    ("workshop.line", "Line"),
+    ("workshop.trend", "Trend"),
+    ("workshop.charts", "Charts"),
+    ("workshop.alarms", "Alarms"),
+    ("workshop.proposals", "Proposals"),
+    ("workshop.quality", "Quality"),
+    ("workshop.orders", "Orders"),
+)
 """Endpoint and label of each page of the sub-navigation."""
 
 
@@ -31,6 +39,18 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     blueprint.add_url_rule("/workshop/alarms.csv", "alarms_csv", alarms.export)
     blueprint.add_url_rule("/workshop/alarms/<int:alarm_id>", "alarm", alarms.show)
     blueprint.add_url_rule("/workshop/alarms/<int:alarm_id>/<action>", "act", alarms.act, methods=["POST"])
+    blueprint.add_url_rule("/workshop/proposals", "proposals", proposals.page)
+    blueprint.add_url_rule("/workshop/proposals/<int:proposal_id>", "proposal", proposals.show)
+    blueprint.add_url_rule(
+        "/workshop/proposals/<int:proposal_id>/<decision>", "decide", proposals.decide, methods=["POST"]
+    )
+    blueprint.add_url_rule("/workshop/charts", "charts", charts.page)
+    blueprint.add_url_rule("/workshop/quality", "quality", quality.page)
+    blueprint.add_url_rule("/workshop/quality/<table>.csv", "quality_csv", quality.as_csv)
+    blueprint.add_url_rule("/workshop/quality/<name>.svg", "quality_plot", quality.plot)
+    blueprint.add_url_rule("/workshop/charts.json", "charts_json", charts.as_json)
+    blueprint.add_url_rule("/workshop/orders", "orders", orders.page)
+    blueprint.add_url_rule("/workshop/orders/<path:number>", "order", orders.show)
     blueprint.add_url_rule("/workshop/trend", "trend", trend.page)
     blueprint.add_url_rule("/workshop/trend.json", "trend_json", trend.as_json)
     blueprint.add_url_rule("/workshop/trend.csv", "trend_csv", trend.as_csv)
@@ -39,5 +59,11 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
     limit_views(
         app,
         limiter,
-        dict.fromkeys(("workshop.trend_json", "workshop.trend_csv", "workshop.alarms_csv"), config.api_limit),
+        dict.fromkeys(
+            (
+                *("workshop.trend_json", "workshop.charts_json", "workshop.trend_csv", "workshop.alarms_csv"),
+                *("workshop.quality", "workshop.quality_csv", "workshop.quality_plot"),
+            ),
+            config.api_limit,
+        ),
     )

@@ -6,8 +6,8 @@ import csv
 import io
 import re
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from flask import Response, jsonify, render_template, request, url_for
@@ -62,30 +62,36 @@ def series_name(source: str, tag: str) -> str:
 
 def page() -> ResponseReturnValue:
     """Show the trend of the query; without a tag, the first two of the channel."""
-    spool = _spool()
-    channels = spool.names()
-    if not channels:
-        return render_template("workshop/trend.html", channels=[], query=None)
-    query = _query(spool, channels)
+    spool = readings_spool()
+    if not spool.names():
+        return render_template("workshop/trend.html", query=None)
+    query = trend_query(spool)
     return render_template(
         "workshop/trend.html",
-        channels=channels,
-        query=query,
-        known=[(series_name(*pair), *pair) for pair in spool.series(query.channel)],
         plots=[(item, band_plot(item)) for item in _trends(spool, query)],
         events=_events(query),
         windows=WINDOWS,
-        start=rfc3339(query.from_ns // 10**9 * 10**9),
-        stop=rfc3339(-(-query.to_ns // 10**9) * 10**9),
-        size=spool.size(query.channel),
         max_tags=MAX_TAGS,
+        **form_context(spool, query),
     )
+
+
+def form_context(spool: Spool, query: TrendQuery) -> dict[str, object]:
+    """Return what the form of a query shows."""
+    return {
+        "query": query,
+        "channels": spool.names(),
+        "known": [(series_name(*pair), *pair) for pair in spool.series(query.channel)],
+        "start": rfc3339(query.from_ns // 10**9 * 10**9),
+        "stop": rfc3339(-(-query.to_ns // 10**9) * 10**9),
+        "size": spool.size(query.channel),
+    }
 
 
 def as_json() -> ResponseReturnValue:
     """Return the points of the trend, at most `services.trends.MAX_POINTS` for each series."""
-    spool = _spool()
-    query = _query(spool, spool.names())
+    spool = readings_spool()
+    query = trend_query(spool)
     size = spool.size(query.channel)
     return jsonify(
         channel=query.channel,
@@ -99,8 +105,8 @@ def as_json() -> ResponseReturnValue:
 
 def as_csv() -> ResponseReturnValue:
     """Return every reading of the trend: time, source, tag, value, unit, quality."""
-    spool = _spool()
-    query = _query(spool, spool.names())
+    spool = readings_spool()
+    query = trend_query(spool)
     headers = {"Content-Disposition": 'attachment; filename="trend.csv"'}
     return Response(_csv_rows(spool, query), mimetype="text/csv", headers=headers)
 
@@ -127,14 +133,17 @@ def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value
 
 
-def _spool() -> Spool:
+def readings_spool() -> Spool:
+    """Return the spool of this portal. Raises `NotFound`."""
     readings = current_portal().readings
     if not isinstance(readings, Spool):
         raise NotFound("this portal has no readings", hint="start it with the spool of the gateway")
     return readings
 
 
-def _query(spool: Spool, channels: list[str]) -> TrendQuery:
+def trend_query(spool: Spool, *, one_tag: bool = False) -> TrendQuery:
+    """Return the query of the request. Raises `NotFound` and `InvalidInput`, which name the parameter."""
+    channels = spool.names()
     channel = request.args.get("channel") or (channels[0] if channels else "")
     if channel not in channels:
         raise NotFound(
@@ -149,14 +158,14 @@ def _query(spool: Spool, channels: list[str]) -> TrendQuery:
     if len(names) > MAX_TAGS:
         raise InvalidInput(f"got {len(names)} tags; the maximum is {MAX_TAGS}", field="tag")
     series = tuple(by_name[name] for name in dict.fromkeys(names)) or tuple(known[:2])
-    return TrendQuery(channel, series, *_window(spool, channel))
+    return TrendQuery(channel, series[:1] if one_tag else series, *_window(spool, channel))
 
 
 def _window(spool: Spool, channel: str) -> tuple[int, int]:
     """Return the window: `from` and `to`, or `last` (a key of `WINDOWS`) before the newest reading."""
     start, stop, last = (request.args.get(name, "") for name in ("from", "to", "last"))
     if start and stop:
-        from_ns, to_ns = _time(start, "from"), _time(stop, "to")
+        from_ns, to_ns = parse_moment(start, "from"), parse_moment(stop, "to")
         if from_ns >= to_ns:
             raise InvalidInput(f"{start} is not before {stop}", field="from")
         return from_ns, to_ns
@@ -168,13 +177,27 @@ def _window(spool: Spool, channel: str) -> tuple[int, int]:
     return newest - WINDOWS[last or "1 h"], newest + 1
 
 
-def _time(text: str, field: str) -> int:
+def parse_moment(text: str, field: str) -> int:
     """Return a time (Unix ns). Forms send the UTC time of their inputs without an offset."""
     return parse_time(text if _OFFSET.search(text) else f"{text}Z", field=field)
 
 
 def _trends(spool: Spool, query: TrendQuery) -> list[Trend]:
-    return [trend(spool, query.channel, source, tag, query.from_ns, query.to_ns) for source, tag in query.series]
+    return [
+        _in_unit(trend(spool, query.channel, source, tag, query.from_ns, query.to_ns)) for source, tag in query.series
+    ]
+
+
+def _in_unit(item: Trend) -> Trend:
+    """Return a trend in the unit of the plant file, in which its limits are."""
+    tag = current_workshop().plan.tag_of(item.tag, item.source)
+    if tag is None or tag.convert_from is None:
+        return item
+
+    def converted(values: Iterable[float | None]) -> tuple[float | None, ...]:
+        return tuple(None if value is None else tag.in_unit(value) for value in values)
+
+    return replace(item, unit=tag.unit, minimum=converted(item.minimum), maximum=converted(item.maximum))
 
 
 def _series_json(item: Trend) -> dict[str, object]:
@@ -188,14 +211,15 @@ def _series_json(item: Trend) -> dict[str, object]:
         "times": [time_ns / 1e9 for time_ns in item.times_ns],
         "minimum": item.minimum,
         "maximum": item.maximum,
-        "limits": _limits(item.tag),
+        "limits": _limits(item),
     }
 
 
-def _limits(tag: str) -> dict[str, float | None]:
-    """Return the limits of the plant file for the last part of a tag's path."""
-    match = current_workshop().plan.tag_of(tag)
-    return {"low": match.limit_low, "high": match.limit_high} if match else {"low": None, "high": None}
+def _limits(item: Trend) -> dict[str, float | None]:
+    """Return the limits of the plant file for the tag of a trend."""
+    match = current_workshop().plan.tag_of(item.tag, item.source)
+    low, high = (match.limit_low, match.limit_high) if match else (None, None)
+    return {"low": low, "high": high, "centre": None}
 
 
 def _events(query: TrendQuery) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ Each function returns a `Call` for `Chain.submit` or `Chain.send_many`. Times ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +17,7 @@ from chromatrace.domain.identifiers import (
     BatchId,
     BatchKey,
     ChannelId,
+    CompanyPrefix,
     DepartmentId,
     Gln,
     Gtin,
@@ -26,7 +27,7 @@ from chromatrace.domain.identifiers import (
     StationKeyId,
 )
 from chromatrace.domain.ledger_entries import DepartmentRight
-from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, RouteKind, SalesChannel, Scope, Stage
+from chromatrace.domain.rights import FOREVER, HoldKind, OrganisationKind, Role, RouteKind, SalesChannel, Scope, Stage
 from chromatrace.ethereum import abi
 from chromatrace.ethereum.errors import AbiError
 
@@ -139,7 +140,7 @@ def register_batch(registration: Registration) -> Call:
 
 
 def register_batches(registrations: Iterable[Registration]) -> Call:
-    """Register batches in one transaction: all, or none."""
+    """Register batches in one transaction; those that exist are skipped (`RegistrationSkipped`)."""
     return Call("BatchRegistry", "registerMany", ([registration.as_struct() for registration in registrations],))
 
 
@@ -168,9 +169,9 @@ def hold(batch: BatchId, reason: str) -> Call:
     return Call("BatchRegistry", "hold", (batch, reason))
 
 
-def release_hold(batch: BatchId, reason: str) -> Call:
-    """End a hold."""
-    return Call("BatchRegistry", "releaseHold", (batch, reason))
+def release_hold(batch: BatchId, kind: HoldKind, reason: str) -> Call:
+    """End the hold of one kind."""
+    return Call("BatchRegistry", "releaseHold", (batch, kind, reason))
 
 
 def recall(batch: BatchId, reason: str) -> Call:
@@ -179,7 +180,7 @@ def recall(batch: BatchId, reason: str) -> Call:
 
 
 def recall_descendants(parent: BatchId, children: Sequence[tuple[BatchId, Parts]], reason: str) -> Call:
-    """Recall batches made of a recalled batch; each child with the parts of its commitment."""
+    """Recall own batches made of a recalled batch, and notify others; each child with the parts of its commitment."""
     batches = [batch for batch, _ in children]
     parts = [part.as_struct() for _, part in children]
     return Call("BatchRegistry", "recallDescendants", (parent, batches, parts, reason))
@@ -191,6 +192,27 @@ def recall_descendants(parent: BatchId, children: Sequence[tuple[BatchId, Parts]
 def record_inspection(inspection: Inspection, signature: bytes) -> Call:
     """Submit a signed inspection."""
     return Call("InspectionLedger", "record", (inspection.as_struct(), signature))
+
+
+def accredit(
+    body: OrganisationId, gtins: Sequence[Gtin], stages: Collection[Stage], valid_until: int = FOREVER
+) -> Call:
+    """Accredit an organisation for stages of these products of the signer's organisation; of all if none is given."""
+    numbers = [int(gtin) for gtin in gtins] or [0]
+    return Call("InspectionLedger", "accredit", (body, numbers, sum(1 << stage for stage in stages), valid_until))
+
+
+def accredit_for_lines(
+    body: OrganisationId, gtins: Sequence[Gtin], stages: Collection[Stage], valid_until: int = FOREVER
+) -> Call:
+    """Accredit an organisation for stages of these products of any producer, as the registrar."""
+    mask = sum(1 << stage for stage in stages)
+    return Call("InspectionLedger", "accreditForLines", (body, [int(gtin) for gtin in gtins], mask, valid_until))
+
+
+def withdraw_signature(lane: int) -> Call:
+    """Use up the signer's next nonce in a lane, which withdraws its signature with that nonce."""
+    return Call("InspectionLedger", "withdrawSignature", (lane,))
 
 
 def set_policy(stage: Stage, units_per_sample: int, independent: bool) -> Call:
@@ -219,6 +241,11 @@ def accept_custody(batch: BatchId) -> Call:
 def reject_custody(batch: BatchId, reason: str) -> Call:
     """Decline a batch that is offered to the signer's organisation."""
     return Call("CustodyLedger", "reject", (batch, reason))
+
+
+def order_return(batch: BatchId, reason: str) -> Call:
+    """Return a batch to its producer without its custodian, which is suspended, or because the batch is recalled."""
+    return Call("CustodyLedger", "orderReturn", (batch, reason))
 
 
 # ProcessLedger
@@ -287,6 +314,16 @@ def appoint_operator(operator: str, organisation: OrganisationId, roles: Role, v
 def dismiss_operator(operator: str) -> Call:
     """Take all rights from an address."""
     return Call("Consortium", "dismissOperator", (operator,))
+
+
+def license_prefix(organisation: OrganisationId, prefix: CompanyPrefix) -> Call:
+    """License a GS1 company prefix to an organisation, as the registrar."""
+    return Call("Consortium", "license", (organisation, int(prefix), prefix.digits))
+
+
+def withdraw_licence(prefix: CompanyPrefix) -> Call:
+    """End the licence of a prefix, as the registrar."""
+    return Call("Consortium", "withdrawLicence", (int(prefix), prefix.digits))
 
 
 def grant_read_scopes(reader: OrganisationId, gtins: Sequence[Gtin], scopes: Scope, valid_until: int = FOREVER) -> Call:

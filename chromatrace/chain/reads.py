@@ -20,7 +20,7 @@ from chromatrace.domain.identifiers import (
     RouteId,
     StationKeyId,
 )
-from chromatrace.domain.rights import BatchState, OrganisationKind, Role, RoundPhase, Scope, SeatStatus, Verdict
+from chromatrace.domain.rights import BatchState, OrganisationKind, Role, RoundPhase, Scope, SeatStatus, Stage, Verdict
 from chromatrace.domain.stored_batch import StoredBatch
 from chromatrace.ethereum import abi
 
@@ -61,12 +61,16 @@ class OrganisationState:
 
 @dataclass(frozen=True, slots=True)
 class OperatorState:
-    """`IConsortium.Operator`. Organisation 0 if the address was never appointed; `valid_until` in Unix seconds."""
+    """`IConsortium.Operator`. Organisation 0 if the address was never appointed; `valid_until` in Unix seconds.
+
+    appointment  number of times that the address was appointed while it was no operator
+    """
 
     organisation: OrganisationId
     active: bool
     roles: Role
     valid_until: int
+    appointment: int
 
 
 def organisation_count() -> Read[int]:
@@ -93,8 +97,8 @@ def operator(account: str) -> Read[OperatorState]:
     """Return an operator's state."""
 
     def result(struct: Any) -> OperatorState:
-        organisation, active, roles, valid_until = struct
-        return OperatorState(OrganisationId(organisation), active, Role(roles), valid_until)
+        organisation, active, roles, valid_until, appointment = struct
+        return OperatorState(OrganisationId(organisation), active, Role(roles), valid_until, appointment)
 
     return Read("Consortium", "operator", (account,), result)
 
@@ -102,6 +106,11 @@ def operator(account: str) -> Read[OperatorState]:
 def authorise(account: str, roles: Role) -> Read[OrganisationId]:
     """Return the organisation for which the account may act in one of the roles. Reverts if there is none."""
     return Read("Consortium", "authorise", (account, roles), OrganisationId)
+
+
+def licensee_of(gtin: Gtin) -> Read[OrganisationId]:
+    """Return the organisation to which the prefix of a GTIN is licensed; 0 if there is none."""
+    return Read("Consortium", "licenseeOf", (int(gtin),), OrganisationId)
 
 
 def may_read(account: str, owner: OrganisationId, gtin: Gtin, scopes: Scope) -> Read[bool]:
@@ -126,13 +135,23 @@ def batch(batch: BatchId) -> Read[StoredBatch]:
     """Return a batch; its state is `UNKNOWN` if it is not registered."""
 
     def result(struct: Any) -> StoredBatch:
-        state, on_hold, recalled, channels, first, final, *rest = struct
-        return StoredBatch(BatchState(state), on_hold, recalled, channels, Verdict(first), Verdict(final), *rest)
+        state, holds, recalled, channels, first, final, *rest = struct
+        return StoredBatch(BatchState(state), holds, recalled, channels, Verdict(first), Verdict(final), *rest)
 
     return Read("BatchRegistry", "batch", (batch,), result)
 
 
+def units_used(batch: BatchId) -> Read[int]:
+    """Return how many units of a batch other batches are made of."""
+    return Read("BatchRegistry", "unitsUsedOf", (batch,), int)
+
+
 # InspectionLedger
+
+
+def is_accredited(body: OrganisationId, producer: OrganisationId, gtin: Gtin, stage: Stage) -> Read[bool]:
+    """Return whether verdicts of another organisation than the producer count in a stage now."""
+    return Read("InspectionLedger", "isAccredited", (body, producer, int(gtin), stage), bool)
 
 
 def inspection_nonce(inspector: str, lane: int) -> Read[int]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from chromatrace.chain import calls, reads
+from chromatrace.cli.batch_disposition import dispose, dispositions
 from chromatrace.cli.batch_trace import impact, trace
 from chromatrace.cli.options import (
     batch_argument,
@@ -23,8 +24,9 @@ from chromatrace.cli.options import (
 from chromatrace.cli.output import emit, err, json_option, print_line
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import ZERO_BYTES32, BatchKey, RouteId, Serial
-from chromatrace.domain.rights import SalesChannel
+from chromatrace.domain.rights import HoldKind, SalesChannel
 from chromatrace.number_types import WholeRange
+from chromatrace.services.holds import hold_to_end
 from chromatrace.services.organisations import may_read_department, own_organisation, signer_organisation
 from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
@@ -42,6 +44,10 @@ def batch() -> None:
       chromatrace batch show 09521234543213 L2601A
       chromatrace batch trace 09521234543213 L2601A --svg trace.svg
     """
+
+
+batch.add_command(dispose)
+batch.add_command(dispositions)
 
 
 @batch.command()
@@ -63,12 +69,16 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
     {"schema": "chromatrace.batch/1", "gtin": "09521234543213", "lot": "L2410A",
      "product": {"name": "Electrochromic pane", "description": ""}, "quantity": 100,
      "made_at": "2026-01-01T08:00:00Z", "serials": {"first": 1, "count": 100, "width": 6}, "materials": []}
+
+    If the plant makes the product by a design ([design] of the plant file), the document names its newest released
+    version, and the plant file must agree with that version.
     """
     from chromatrace.documents.content import BatchContent
     from chromatrace.exchange.units import serial_root
+    from chromatrace.services.designs import with_design
     from chromatrace.storage import strict_json
 
-    document = BatchContent.from_bytes(strict_json.canonical(read_json(content, "content")))
+    document = with_design(workspace, BatchContent.from_bytes(strict_json.canonical(read_json(content, "content"))))
     digest = workspace.documents.digest(document.to_bytes())
     root = serial_root(document.serials) if document.serials else ZERO_BYTES32
     used = tuple(parse_input(text) for text in inputs)
@@ -81,7 +91,8 @@ def register(workspace: Workspace, content: Path, inputs: tuple[str, ...], route
     # Only after the simulation: a registration that the contract rejects leaves no document.
     workspace.documents.put(document.to_bytes())
     receipt = workspace.chain.submit(call)
-    emit(as_json, {"batch": document.key.batch_id, "content_digest": digest, "tx": receipt.tx})
+    design = {"design": document.design.as_json()} if document.design else {}
+    emit(as_json, {"batch": document.key.batch_id, "content_digest": digest, "tx": receipt.tx} | design)
 
 
 def _designed_route(workspace: Workspace, route: str | None) -> bytes:
@@ -133,7 +144,9 @@ def list_(workspace: Workspace, limit: int, as_json: bool) -> None:
 
 
 def _state(view: Any) -> str:
-    return f"{view.state.name.lower().replace('_', ' ')}{' RECALLED' * view.recalled}{' on hold' * view.on_hold}"
+    holds = ", ".join(hold.kind.name.lower().replace("_", " ") for hold in view.holds)
+    marks = " RECALLED" * view.recalled + (f" on hold ({holds})" if holds else "")
+    return f"{view.state.name.lower().replace('_', ' ')}{marks}"
 
 
 @batch.command()
@@ -264,12 +277,23 @@ def hold(workspace: Workspace, key: BatchKey, reason: str, as_json: bool) -> Non
 
 @batch.command("release-hold")
 @batch_argument
+@click.option(
+    "--kind",
+    type=click.Choice([kind.name.lower().replace("_", "-") for kind in HoldKind]),
+    help="Kind of the hold. Default: the only one that is set.",
+)
 @reason_option
 @json_option
 @click.pass_obj
-def release_hold(workspace: Workspace, key: BatchKey, reason: str, as_json: bool) -> None:
-    """End the hold of a batch."""
-    submit_call(workspace, as_json, calls.release_hold(key.batch_id, reason), key)
+def release_hold(workspace: Workspace, key: BatchKey, kind: str | None, reason: str, as_json: bool) -> None:
+    """End a hold of a batch.
+
+    The producer's supervisor ends the kinds `producer` and `supplier-notice`, a supervisor of an authority all kinds. A
+    hold after a failed inspection also ends with a passing verdict of the same stage. To answer a supplier notice, end
+    it here with the reason, or recall the batch.
+    """
+    chosen = hold_to_end(workspace, key, None if kind is None else HoldKind[kind.upper().replace("-", "_")])
+    submit_call(workspace, as_json, calls.release_hold(key.batch_id, chosen, reason), key)
 
 
 @batch.command()
@@ -281,8 +305,9 @@ def release_hold(workspace: Workspace, key: BatchKey, reason: str, as_json: bool
 def recall(workspace: Workspace, key: BatchKey, reason: str, descendants: bool, as_json: bool) -> None:
     """Recall a batch (irreversible). Safe to re-run after an interruption.
 
-    With --descendants, each descendant takes one transaction. Batches that only a supervisor of another organisation
-    may recall are listed, not recalled.
+    With --descendants, each descendant takes one transaction. A batch of another organisation that is made of yours
+    gets a supplier notice, which puts it on hold until that organisation or an authority answers. Batches that only
+    others may recall are listed, not recalled.
     """
     from chromatrace.index.views import Direction
     from chromatrace.services.recall import plan_recall
@@ -291,7 +316,8 @@ def recall(workspace: Workspace, key: BatchKey, reason: str, descendants: bool, 
     if not descendants:
         with batches_named(key):
             receipt = chain.submit(calls.recall(key.batch_id, reason))
-        emit(as_json, {"recalled": [str(key)], "not_entitled": [], "transactions": [receipt.tx]})
+        facts = {"recalled": [str(key)], "notified": [], "not_entitled": [], "transactions": [receipt.tx]}
+        emit(as_json, facts)
         return
     organisation = signer_organisation(workspace)
     with workspace.index.snapshot() as snapshot:
@@ -305,7 +331,8 @@ def recall(workspace: Workspace, key: BatchKey, reason: str, descendants: bool, 
     emit(
         as_json,
         {
-            "recalled": [str(views[step.batch].key) for step in recall.plan.steps],
+            "recalled": [str(views[step.batch].key) for step in recall.plan.steps if not step.notice],
+            "notified": [str(views[step.batch].key) for step in recall.plan.steps if step.notice],
             "not_entitled": [str(views[batch].key) for batch in recall.plan.not_entitled],
             "transactions": [receipt.tx for receipt in receipts],
         },

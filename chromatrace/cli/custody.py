@@ -70,3 +70,17 @@ def reject(workspace: Workspace, key: BatchKey, reason: str, as_json: bool) -> N
 def withdraw(workspace: Workspace, key: BatchKey, as_json: bool) -> None:
     """Withdraw an offer of your organisation."""
     submit_call(workspace, as_json, calls.withdraw_offer(key.batch_id), key)
+
+
+@custody.command("order-return")
+@batch_argument
+@reason_option
+@json_option
+@click.pass_obj
+def order_return(workspace: Workspace, key: BatchKey, reason: str, as_json: bool) -> None:
+    """Return a batch to its producer without its custodian.
+
+    The producer (role logistics or supervisor) and authorities may do this if the custodian is suspended or expired;
+    authorities also if the batch is recalled.
+    """
+    submit_call(workspace, as_json, calls.order_return(key.batch_id, reason), key)

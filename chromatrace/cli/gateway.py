@@ -44,7 +44,8 @@ def run(workspace: Workspace, plant_path: Path, as_json: bool) -> None:
 
     A source that fails is started again with increasing pauses and never stops the others. Each reading is stored once,
     also after a crash. /metrics, /healthz and pushed readings are at the address in [gateway]. At a terminal, a table
-    shows the sources; --json prints one line with the state of all sources every second.
+    shows the sources; --json prints one line with the state of all sources every second. Exit status 1 if the last
+    readings could not be stored.
     """
     from chromatrace.services.gateway import plant_gateway
 
@@ -55,6 +56,8 @@ def run(workspace: Workspace, plant_path: Path, as_json: bool) -> None:
     stop = stop_event()
     with plant_gateway(workspace, plant) as running:
         show_gateway(running, stop, as_json=as_json)
+    if running.unwritable:
+        raise SystemExit(1)
 
 
 @gateway.group()

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.chain import calls
+from chromatrace.cli.inspection_report import report
 from chromatrace.cli.inspection_sample import sample
 from chromatrace.cli.interrupts import stopped_by_signal
 from chromatrace.cli.options import ADDRESS, parse_batch, parse_bytes32, read_json, submit_call
 from chromatrace.cli.output import dump, emit, format_time, json_option, print_note
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.identifiers import Gln, Gtin, OrganisationId
+from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, Lot, OrganisationId
 from chromatrace.domain.rights import Stage, Verdict
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.quality.rules import UNIT, Rule, capability
@@ -126,6 +127,7 @@ def sign(
     The signer must be an inspector. A later result of the same stage replaces an earlier one, which stays readable.
     """
     from chromatrace.services import inspections
+    from chromatrace.services.quality.sampling import required_plan
     from chromatrace.services.records import plant_of
 
     content = read_json(evidence, "file")
@@ -139,10 +141,13 @@ def sign(
     if reports and isinstance(content, dict):
         content = _with_results(workspace, configuration, content, reports)
     document = InspectionEvidence.from_bytes(strict_json.canonical(content))
-    sheet = _check_sheet(configuration, document)
+    sheet = _check_sheet(workspace, configuration, document)
     if verdict is None:
         verdict = "pass" if document.passed else "fail"
     decision = Verdict[verdict.upper()]
+    sampling = required_plan(workspace, configuration, document.key, document.stage.name.lower())
+    if sampling is not None:
+        sampling.check(sample_size, defects, decision, document.overrule)
     signed, signature = inspections.sign(
         workspace,
         document,
@@ -154,6 +159,8 @@ def sign(
         valid_s=int(hours * 3600),
     )
     checked: dict[str, Any] = {"check_sheet": sheet.id} if sheet else {}
+    if sampling is not None:
+        checked["sampling_plan"] = sampling.plan
     if document.overrule is not None:
         checked["overrule"] = document.overrule
     if document.results:
@@ -171,19 +178,24 @@ def _with_results(
     workspace: Workspace, plant: Plant, content: dict[str, Any], reports: tuple[Path, ...]
 ) -> dict[str, Any]:
     """Return an evidence document with the result files of reports."""
+    from chromatrace.services.designs import check_sheet_for
     from chromatrace.services.result_files import attach, with_results
 
     with strict_json.below("/gtin", whole=True):
         gtin = Gtin(strict_json.text(content.get("gtin"), ""))
-    sheet = plant.check_sheet_of(gtin, str(content.get("stage")))
+    with strict_json.below("/lot", whole=True):
+        lot = Lot(strict_json.text(content.get("lot"), ""))
+    sheet = check_sheet_for(workspace, plant, BatchKey(gtin, lot), str(content.get("stage")))
     results = [attach(workspace.documents, read_json(report, "results")) for report in reports]
     return with_results(content, results, sheet)
 
 
-def _check_sheet(plant: Plant, evidence: InspectionEvidence) -> CheckSheet | None:
-    """Return the check sheet of the evidence's product and stage. Without one, print a note and return None."""
+def _check_sheet(workspace: Workspace, plant: Plant, evidence: InspectionEvidence) -> CheckSheet | None:
+    """Return the check sheet of the evidence's batch and stage. Without one, print a note and return None."""
+    from chromatrace.services.designs import check_sheet_for
+
     stage = evidence.stage.name.lower()
-    sheet = plant.check_sheet_of(evidence.gtin, stage)
+    sheet = check_sheet_for(workspace, plant, evidence.key, stage)
     if sheet is None:
         print_note(
             f"plant {plant.name!r} has no check sheet for the {stage} inspection of {evidence.gtin}: quantities and "
@@ -194,6 +206,7 @@ def _check_sheet(plant: Plant, evidence: InspectionEvidence) -> CheckSheet | Non
 
 
 inspection.add_command(sample)
+inspection.add_command(report)
 
 
 @inspection.command()

@@ -19,7 +19,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchKey
 from chromatrace.domain.numbers import parse_whole
-from chromatrace.domain.rights import Role, Scope
+from chromatrace.domain.rights import Role, Scope, Stage
 from chromatrace.number_types import WholeRange
 
 if TYPE_CHECKING:
@@ -142,6 +142,22 @@ class _Address(click.ParamType[str]):
         return parse_address(value, (param and param.name) or self.name)
 
 
+class StageList(click.ParamType[frozenset[Stage]]):
+    """Names of stages, separated by commas; `none` for no stage."""
+
+    name = "first,final"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, frozenset):
+            return value
+        names = [] if value == "none" else [name.strip().upper() for name in str(value).split(",")]
+        unknown = next((name for name in names if name not in Stage.__members__), None)
+        if unknown is not None:
+            self.fail(f"{unknown.lower()!r} is not one of {self.name}", param, ctx)
+        return frozenset(Stage[name] for name in names)
+
+
 ADDRESS = _Address()
+STAGES = StageList()
 ROLES = FlagList(Role)
 SCOPES = FlagList(Scope)

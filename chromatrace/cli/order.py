@@ -192,7 +192,7 @@ def token() -> None:
     multiple=True,
     required=True,
     type=click.Choice(["orders:read", "orders:write"]),
-    help="What the token may do; may be repeated.",
+    help="Right of the token; may be repeated.",
 )
 @click.option("--days", type=WholeRange(1, 3650), help="Days until the token expires. Default: no end.")
 @json_option

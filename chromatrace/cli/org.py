@@ -7,12 +7,12 @@ import time
 import click
 
 from chromatrace.chain import calls
-from chromatrace.cli.options import ADDRESS, ROLES, SCOPES, submit_call
+from chromatrace.cli.options import ADDRESS, ROLES, SCOPES, STAGES, submit_call
 from chromatrace.cli.output import emit, format_time, json_option, print_line
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.domain.identifiers import Gln, Gtin
+from chromatrace.domain.identifiers import CompanyPrefix, Gln, Gtin
 from chromatrace.domain.names import check_organisation_name
-from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope
+from chromatrace.domain.rights import FOREVER, OrganisationKind, Role, Scope, Stage
 from chromatrace.number_types import WholeRange
 from chromatrace.services.organisations import organisation_number, signer_organisation
 from chromatrace.services.workspace import Workspace
@@ -144,6 +144,106 @@ def appoint(workspace: Workspace, operator: str, gln: str, roles: Role, valid_un
 def dismiss(workspace: Workspace, operator: str, as_json: bool) -> None:
     """Remove all roles of the address OPERATOR."""
     submit_call(workspace, as_json, calls.dismiss_operator(operator))
+
+
+@org.command("license")
+@click.argument("gln")
+@click.argument("prefix")
+@json_option
+@click.pass_obj
+def license_(workspace: Workspace, gln: str, prefix: str, as_json: bool) -> None:
+    """License the GS1 company prefix PREFIX to an organisation. Requires the registrar's key.
+
+    Only this organisation can then register batches whose GTIN starts with PREFIX, not counting the indicator digit. 12
+    digits license one item at every packaging level.
+    """
+    number = organisation_number(workspace, gln)
+    submit_call(workspace, as_json, calls.license_prefix(number, CompanyPrefix(prefix)))
+
+
+@org.command("withdraw-licence")
+@click.argument("prefix")
+@json_option
+@click.pass_obj
+def withdraw_licence(workspace: Workspace, prefix: str, as_json: bool) -> None:
+    """End the licence of PREFIX. Registered batches are unchanged. Requires the registrar's key."""
+    submit_call(workspace, as_json, calls.withdraw_licence(CompanyPrefix(prefix)))
+
+
+@org.command()
+@json_option
+@click.pass_obj
+def licences(workspace: Workspace, as_json: bool) -> None:
+    """List the licensed company prefixes."""
+    with workspace.index.snapshot() as snapshot:
+        views = snapshot.licences()
+        names = {view.id: view.name for view in snapshot.organisations()}
+
+    def human() -> None:
+        for view in views:
+            print_line(f"{view.prefix!s:<12}  {view.organisation:>4}  {names[view.organisation]}")
+        if not views:
+            print_line("no licences; add one with `chromatrace org license`")
+
+    emit(as_json, {"licences": list(views)}, human)
+
+
+@org.command()
+@click.argument("gln")
+@click.option(
+    "--stages", type=STAGES, required=True, help="Stages, separated by commas; none withdraws the accreditation."
+)
+@click.option("--gtin", "gtins", multiple=True, help="Product line; may be repeated. Default: every product.")
+@click.option(
+    "--as-registrar", is_flag=True, help="Accredit for product lines of any producer; requires the registrar's key."
+)
+@until_option
+@json_option
+@click.pass_obj
+def accredit(
+    workspace: Workspace,
+    gln: str,
+    stages: frozenset[Stage],
+    gtins: tuple[str, ...],
+    as_registrar: bool,
+    valid_until: int,
+    as_json: bool,
+) -> None:
+    """Accredit an organisation to inspect your products. Requires your administrator's key.
+
+    Signed verdicts count only from the producer itself (first stage), from authorities and from accredited
+    organisations. An accreditation takes effect in the block that contains it.
+    """
+    number = organisation_number(workspace, gln)
+    lines = [Gtin(gtin) for gtin in gtins]
+    if as_registrar and not lines:
+        raise InvalidInput("the registrar accredits for product lines", field="gtin", hint="give --gtin")
+    call = calls.accredit_for_lines if as_registrar else calls.accredit
+    submit_call(workspace, as_json, call(number, lines, stages, valid_until))
+
+
+@org.command()
+@json_option
+@click.pass_obj
+def accreditations(workspace: Workspace, as_json: bool) -> None:
+    """List accreditations: body, stages, product line, accreditor, end of validity."""
+    with workspace.index.snapshot() as snapshot:
+        views = snapshot.accreditations()
+        names = {view.id: view.name for view in snapshot.organisations()}
+
+    def human() -> None:
+        for view in views:
+            stages = ",".join(stage.name.lower() for stage in sorted(view.stages))
+            accreditor = "registrar" if view.accreditor is None else names[view.accreditor]
+            ended = "" if view.holds_at(int(time.time())) else "  ENDED"
+            line = view.gtin or "every product"
+            print_line(
+                f"{names[view.body]}  {stages}  {line}  by {accreditor}  until {format_time(view.valid_until)}{ended}"
+            )
+        if not views:
+            print_line("no accreditations; add one with `chromatrace org accredit`")
+
+    emit(as_json, {"accreditations": list(views)}, human)
 
 
 @org.command()

@@ -52,7 +52,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 def jsonable(value: Any) -> Any:
     """Return a JSON value for a type that the encoder does not know: bytes as 0x…, enums by name, others as text."""
-    from chromatrace.domain.identifiers import Gln, Gtin, Lot, Serial, Sscc
+    from chromatrace.domain.identifiers import CompanyPrefix, Gln, Gtin, Lot, Serial, Sscc
 
     if isinstance(value, bytes):
         return "0x" + value.hex()
@@ -60,7 +60,7 @@ def jsonable(value: Any) -> Any:
         return [member.name.lower() for member in value if member.name]
     if isinstance(value, enum.Enum):
         return value.name.lower()
-    if isinstance(value, Gtin | Gln | Sscc | Lot | Serial):
+    if isinstance(value, Gtin | Gln | Sscc | Lot | Serial | CompanyPrefix):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

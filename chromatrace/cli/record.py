@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chromatrace.chain import calls, reads
+from chromatrace.cli.design import design
 from chromatrace.cli.options import ADDRESS, organisation_option, parse_pair
 from chromatrace.cli.output import emit, format_time, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import InvalidInput
@@ -46,6 +47,9 @@ def record() -> None:
       chromatrace --dev-account 1 record add order.json
       chromatrace --dev-account 1 record list P-1
     """
+
+
+record.add_command(design)
 
 
 @record.command("open")

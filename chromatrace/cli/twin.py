@@ -11,11 +11,13 @@ import click
 from chromatrace.cli.equipment import equipment
 from chromatrace.cli.interrupts import stop_event
 from chromatrace.cli.output import emit, err, format_time, json_option, print_line
-from chromatrace.cli.twin_models import monitor, train
+from chromatrace.cli.program import program
+from chromatrace.cli.twin_models import approve, monitor, score, train
 from chromatrace.number_types import FiniteRange, WholeRange
 from chromatrace.services.workspace import Workspace
 
 _STATES = ("unacknowledged", "acknowledged", "returned", "shelved", "suppressed", "normal")
+_PROPOSAL_STATES = ("open", "confirmed", "executing", "done", "not-confirmed", "failed", "rejected", "expired")
 _PRIORITIES = ("critical", "high", "medium", "low")
 _KINDS = ("limit", "chart", "stale", "fault", "event", "flood", "silent")
 
@@ -36,6 +38,11 @@ def twin() -> None:
       chromatrace --dev-account 2 twin acknowledge 17 --note "gauge replaced"
 
     \b
+    Example: hold the batch that proposal 3 is about
+      chromatrace twin proposals
+      chromatrace --dev-account 2 twin confirm 3 plant.toml
+
+    \b
     Example: train control charts on recorded files of normal operation, and evaluate them on a run
       chromatrace twin train normal.dat --columns "XMEAS(1..41),XMV(1..11)" --limits more.dat -o model.json
       chromatrace twin monitor run.dat --columns "XMEAS(1..41),XMV(1..11)" --model model.json
@@ -43,8 +50,11 @@ def twin() -> None:
 
 
 twin.add_command(equipment)
+twin.add_command(program)
 twin.add_command(train)
 twin.add_command(monitor)
+twin.add_command(score)
+twin.add_command(approve)
 
 
 @twin.command()
@@ -58,19 +68,19 @@ twin.add_command(monitor)
 )
 @click.pass_obj
 def run(workspace: Workspace, plant: str | None, poll_s: float) -> None:
-    """Follow the logs of PLANT: keep its state, alarms and forecasts up to date.
+    """Follow the logs of PLANT: keep its state, alarms and forecasts up to date, and carry out confirmed actions.
 
     One process follows the logs for a database. It can be killed at any time; the next one continues at the log size
-    that it stored last.
+    that it stored last. With a signer, it records every action on the chain.
     """
     from chromatrace.services import twin as service
 
     with ExitStack() as stack:
-        plan = service.twin_plan(workspace, plant)
+        mirrored = service.load_twin_plant(workspace, plant)
         store = service.open_store(workspace, stack)
         stop = stop_event()
-        err().print(f"following the logs of {plan.name}; press Ctrl-C to stop")
-        service.follow(workspace, store, plan, stop, poll_s)
+        err().print(f"following the logs of {mirrored.name}; press Ctrl-C to stop")
+        service.follow(workspace, store, mirrored, stop, poll_s)
 
 
 @twin.command()
@@ -308,3 +318,150 @@ def unshelve(workspace: Workspace, alarm_id: int, as_json: bool) -> None:
         store = service.open_store(workspace, stack)
         view = remove_shelf(store, alarm_id, workspace.chain.sender, service.now_ns())
     emit(as_json, {"alarm": view.id, "state": view.state.value})
+
+
+@twin.command()
+@click.option("--tag", help="Show forecasts of this tag only.")
+@click.option("--machine", help="Show forecasts of this machine only.")
+@click.option("--step", type=WholeRange(1), help="Show forecasts of this number of readings ahead only.")
+@click.option("--latest", is_flag=True, help="Show only the newest forecast of each tag and step.")
+@click.option("--limit", default=200, show_default=True, type=WholeRange(1, 100_000), help="Maximum number.")
+@json_option
+@click.pass_obj
+def forecasts(
+    workspace: Workspace,
+    tag: str | None,
+    machine: str | None,
+    step: int | None,
+    latest: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List stored forecasts, the newest first, with their outcome. `twin score --stored` scores them."""
+    from chromatrace.services import twin as service
+    from chromatrace.twin.store.forecasts import forecasts as list_forecasts
+
+    with ExitStack() as stack:
+        store = service.open_store(workspace, stack)
+        views = list_forecasts(store, tag=tag, machine=machine, step=step, latest=latest, limit=limit)
+
+    def human() -> None:
+        for view in views:
+            expected = "-" if view.expected_steps is None else f"{view.expected_steps:.0f}"
+            shares = "  ".join(f"{100 * share:5.1f} %" for share in view.model)
+            outcome = view.outcome or "not known"
+            print_line(f"{view.tag:<32} {view.step:>4} ahead  {shares}  out of control in {expected}  then: {outcome}")
+        if not views:
+            print_line("no forecasts")
+
+    emit(as_json, {"forecasts": views}, human)
+
+
+@twin.command()
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(_PROPOSAL_STATES),
+    help="Show proposals in this state; may be repeated. Default: all.",
+)
+@click.option("--limit", default=200, show_default=True, type=WholeRange(1, 100_000), help="Maximum number.")
+@json_option
+@click.pass_obj
+def proposals(workspace: Workspace, states: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """List proposed actions, the newest first, with the alarm or forecast behind each."""
+    from chromatrace.services import twin as service
+    from chromatrace.twin.store.proposals import ProposalState
+    from chromatrace.twin.store.proposals import proposals as list_proposals
+
+    with ExitStack() as stack:
+        store = service.open_store(workspace, stack)
+        chosen = tuple(ProposalState(state) for state in states or _PROPOSAL_STATES)
+        views = list_proposals(store, service.now_ns(), chosen, limit)
+
+    def human() -> None:
+        for view in views:
+            about = view.batch if view.action in ("hold", "inspect") else view.machine
+            by = f" by {view.decided_by}" if view.decided_by else ""
+            print_line(f"{view.id:>6}  {view.state}{by}  {view.action} {about}  {view.reason}")
+        if not views:
+            print_line("no proposals")
+
+    emit(as_json, {"proposals": views}, human)
+
+
+@twin.command()
+@click.argument("proposal_id", metavar="PROPOSAL", type=WholeRange(1))
+@plant_argument
+@click.option("--value", type=FiniteRange(), help="Set point to write instead, within the limits of the rule.")
+@json_option
+@click.pass_obj
+def confirm(workspace: Workspace, proposal_id: int, plant: str | None, value: float | None, as_json: bool) -> None:
+    """Confirm PROPOSAL as the signer, who needs the role that its rule states.
+
+    A hold is sent to the chain at once. A machine is written to by `twin run` or `twin act`. If a hold was interrupted,
+    run the command again: it is sent once.
+    """
+    from chromatrace.services import twin as service
+    from chromatrace.services.proposals import confirm_proposal
+
+    chain = workspace.chain
+    plan = service.twin_plan(workspace, plant)
+    with ExitStack() as stack:
+        store = service.open_store(workspace, stack)
+        view = confirm_proposal(
+            store,
+            chain,
+            plan,
+            chain.sender,
+            proposal_id,
+            service.now_ns(),
+            lambda call: chain.submit(call).tx,
+            value=value,
+        )
+    emit(as_json, {"proposal": view.id, "state": view.state.value, "by": view.decided_by, "result": view.result})
+
+
+@twin.command("reject")
+@click.argument("proposal_id", metavar="PROPOSAL", type=WholeRange(1))
+@plant_argument
+@click.option("--reason", required=True, help="Reason, stored with the proposal.")
+@json_option
+@click.pass_obj
+def reject_(workspace: Workspace, proposal_id: int, plant: str | None, reason: str, as_json: bool) -> None:
+    """Reject PROPOSAL as the signer, who needs the role that its rule states."""
+    from chromatrace.services import twin as service
+    from chromatrace.services.proposals import reject_proposal
+
+    chain, plan = workspace.chain, service.twin_plan(workspace, plant)
+    with ExitStack() as stack:
+        store = service.open_store(workspace, stack)
+        view = reject_proposal(store, chain, plan, chain.sender, proposal_id, service.now_ns(), reason)
+    emit(as_json, {"proposal": view.id, "state": view.state.value, "by": view.decided_by})
+
+
+@twin.command()
+@plant_argument
+@json_option
+@click.pass_obj
+def act(workspace: Workspace, plant: str | None, as_json: bool) -> None:
+    """Carry out the confirmed actions of PLANT once, if `twin run` is not running.
+
+    Exit status 1 if a machine did not confirm an action. The action is not repeated.
+    """
+    from chromatrace.services import twin as service
+
+    with ExitStack() as stack:
+        mirrored = service.load_twin_plant(workspace, plant)
+        ended = service.carry_out(workspace, service.open_store(workspace, stack), mirrored)
+
+    def human() -> None:
+        for view in ended:
+            message = (view.result or {}).get("message") or ""
+            print_line(f"{view.id:>6}  {view.state}  {view.action} {view.machine or view.batch}  {message}")
+        if not ended:
+            print_line("nothing to do")
+
+    emit(as_json, {"actions": ended}, human)
+    if any(view.state != "done" for view in ended):
+        raise SystemExit(1)

@@ -1,8 +1,9 @@
-"""`chromatrace twin train`, `monitor` and `score`: models of recorded files."""
+"""`chromatrace twin train`, `monitor`, `approve` and `score`: models of recorded files."""
 
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,11 +12,14 @@ import click
 from chromatrace.cli.output import emit, json_option, print_line, print_note, progress
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.number_types import FiniteRange, WholeRange
+from chromatrace.services.workspace import Workspace
 from chromatrace.storage.files import deliver
 
 if TYPE_CHECKING:
     from chromatrace.twin.charts import Model
     from chromatrace.twin.evaluation import Evaluation
+    from chromatrace.twin.prediction import Comparison
+    from chromatrace.twin.scoring import TagScore
 
 columns_option = click.option(
     "--columns",
@@ -172,14 +176,10 @@ def monitor(
     the other tags are monitored on.
     """
     from chromatrace.ingest.layout import parse_columns
-    from chromatrace.twin.charts import Model
     from chromatrace.twin.evaluation import evaluate
     from chromatrace.twin.recorded import read_recording
 
-    try:
-        model = Model.from_bytes(model_file.read_bytes())
-    except OSError as error:
-        raise InvalidInput(f"{model_file} cannot be read: {error.strerror}", field="model") from error
+    model = _read_model(model_file)
     recording = read_recording(file, parse_columns(columns), is_transposed=transposed)
     with progress("rows", len(recording.rows), hidden=as_json) as advance:
         evaluation = evaluate(model, recording, run_length, advance)
@@ -191,6 +191,19 @@ def monitor(
     if contributions is not None:
         _draw_contributions(evaluation, alarm, contributions)
     emit(as_json, facts, lambda: _print_evaluation(evaluation, run_length, facts.get("detection")))
+
+
+def _read_model(path: Path) -> Model:
+    from chromatrace.twin.charts import Model
+
+    try:
+        return Model.from_bytes(path.read_bytes())
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}", field="model") from error
+    except InvalidInput as error:
+        field = f"{path}: {error.field}" if error.field else str(path)
+        hint = error.hint or "the file is not as `twin train` wrote it; restore it, or train the model again"
+        raise InvalidInput(error.message, field=field, hint=hint) from error
 
 
 def _plot(evaluation: Evaluation, path: Path) -> None:
@@ -256,7 +269,7 @@ def _print_model(model: Model, path: Path) -> None:
     kind = "components" if model.method == "pca" else f"states, {model.lags} lags"
     print_line(f"{path}  {model.method}, {len(model.tags)} tags, {len(model.variances)} {kind}")
     for name, limit in zip(model.statistics, model.limits, strict=True):
-        print_line(f"  limit of {name:<4}{limit:12.6g}   ({model.false_alarms:.3g} of single rows are above it)")
+        print_line(f"  limit of {name:<4}{limit:12.6g}   ({model.false_alarms:.2%} of single rows are above it)")
     for name, window in (("trained on", model.training), ("limits from", model.limit_data)):
         print_line(
             f"  {name:<12}{window.name}, rows {window.first_row} to {window.last_row}, sha256 0x{window.sha256.hex()}"
@@ -276,7 +289,7 @@ def _print_evaluation(evaluation: Evaluation, run_length: int, detection: dict[s
         numbers = f"{alarm.first_row:>10}{alarm.raised_row:>8}{alarm.last_row:>10}"
         print_line(f"  {number:>3}  {alarm.statistic:<10}{numbers}  {tags}")
     shares = ", ".join(f"{name} {share:.2%}" for name, share in evaluation.shares_above.items())
-    print_line(f"single rows above the limit: {shares} ({evaluation.model.false_alarms:.3g} in normal operation)")
+    print_line(f"single rows above the limit: {shares} ({evaluation.model.false_alarms:.2%} of normal rows)")
     for tag, number in sorted(evaluation.excluded.items(), key=lambda item: -item[1]):
         print_note(f"{tag} was excluded from {number:,} rows: no value, or a dead sensor")
     if detection is None:
@@ -285,3 +298,129 @@ def _print_evaluation(evaluation: Evaluation, run_length: int, detection: dict[s
     for name, figures in detection.items():
         delay, raised = ("-" if figures[key] is None else str(figures[key]) for key in ("delay_rows", "raised_after"))
         print_line(f"  {name:<10}{figures['false_alarms']:>13.2%}{figures['missed']:>9.2%}{delay:>7}{raised:>14}")
+
+
+@click.command()
+@click.argument("model_file", metavar="MODEL", type=file_path)
+@click.option("--by", "person", required=True, metavar="NAME", help="Person who approves the windows of the model.")
+@json_option
+def approve(model_file: Path, person: str, as_json: bool) -> None:
+    """Approve the windows of a model file, for example after `twin monitor` has evaluated it. Its digest changes."""
+    model = _read_model(model_file)
+    if model.approved_by:
+        raise InvalidInput(f"{model.approved_by} has already approved the model", field="model")
+    approved = model.approved(person)
+    deliver(model_file, [approved.to_bytes()])
+    emit(as_json, _model_facts(approved) | {"file": str(model_file)}, lambda: _print_model(approved, model_file))
+
+
+@click.command()
+@click.argument("files", metavar="[FILE]…", nargs=-1, type=file_path)
+@click.option("--stored", is_flag=True, help="Score the forecasts that `twin run` stored, instead of files.")
+@click.option("--train", "train_file", type=file_path, help="File of normal operation.")
+@click.option("--columns", metavar="NAMES", help="Columns of the files, as `twin train` has them.")
+@click.option("--tags", metavar="NAMES", help='Tags to predict, such as "XMEAS(7),XMV(10)".')
+@click.option(
+    "--forgetting",
+    type=FiniteRange(0, 1, min_open=True),
+    default=0.99,
+    show_default=True,
+    help="Weight of the transitions so far after each row.",
+)
+@json_option
+@click.pass_obj
+def score(
+    workspace: Workspace,
+    files: tuple[Path, ...],
+    stored: bool,
+    train_file: Path | None,
+    columns: str | None,
+    tags: str | None,
+    forgetting: float,
+    as_json: bool,
+) -> None:
+    """Score predictions one row ahead on recorded files, next to persistence and the marginal.
+
+    Each tag has a Markov chain with the states in control, warning and out of control, at 2 and 3 standard deviations
+    of the training file. A file is transposed if it has as many lines as columns. With --stored, the forecasts of the
+    plant's tags are scored by what happened.
+    """
+    if stored:
+        if files or train_file is not None or columns is not None or tags is not None:
+            raise InvalidInput("stored forecasts need no files, training or tags", field="stored")
+        _score_stored(workspace, as_json)
+        return
+    for name, value in (("files", files), ("train", train_file), ("columns", columns), ("tags", tags)):
+        if not value:
+            raise InvalidInput("required to score recorded files", field=name, hint="or score --stored forecasts")
+    assert train_file is not None
+    assert columns is not None
+    assert tags is not None
+    from chromatrace.ingest.layout import parse_columns
+    from chromatrace.twin.recorded import read_recording
+    from chromatrace.twin.scoring import score_tag, total, train_tags
+
+    names = parse_columns(columns)
+    wanted = [column.tag for column in parse_columns(tags) if column.tag is not None]
+    models = train_tags(read_recording(train_file, names), wanted)
+    scores = []
+    with progress("files", len(files), hidden=as_json) as advance:
+        for number, path in enumerate(files, 1):
+            recording = read_recording(path, names)
+            scores += [score_tag(model, recording, forgetting) for model in models]
+            advance(number)
+    comparison = total(scores)
+    facts = comparison.as_dict() | {"tags": [item.as_dict() for item in scores]}
+    emit(as_json, facts, lambda: _print_scores(scores, comparison))
+
+
+def _score_stored(workspace: Workspace, as_json: bool) -> None:
+    from chromatrace.services.twin import open_store
+    from chromatrace.twin.store.forecasts import stored_scores, total_score
+
+    with ExitStack() as stack:
+        scores = stored_scores(open_store(workspace, stack))
+    comparison = total_score(scores)
+    facts = comparison.as_dict() | {"tags": [item.as_dict() for item in scores]}
+
+    def human() -> None:
+        if not scores:
+            print_line("no stored forecasts")
+            return
+        named = [(f"{item.tag}, {item.step} ahead", item.comparison) for item in scores]
+        _print_comparisons(named, comparison)
+
+    emit(as_json, facts, human)
+
+
+def _print_scores(scores: list[TagScore], comparison: Comparison) -> None:
+    _print_comparisons([(f"{item.file} {item.tag}", item.comparison) for item in scores], comparison)
+
+
+def _print_comparisons(named: list[tuple[str, Comparison]], comparison: Comparison) -> None:
+    width = max(len(name) for name, _ in named) + 2
+    print_line(f"{'':<{width}}{'log loss':>30}{'Brier score':>33}")
+    headings = f"{'model':>11}{'persistence':>13}{'marginal':>10}"
+    print_line(f"{'':<{width}}{headings} {headings}")
+    for name, item in named:
+        _print_comparison(name, width, item)
+    _print_comparison("all", width, comparison)
+    worse = [item for _, item in named if item.beats_persistence is False]
+    if comparison.beats_persistence is None:
+        print_line("no forecast has an outcome yet")
+    elif comparison.beats_persistence is False:
+        print_line("the model does not beat persistence")
+    elif worse:
+        print_line(f"the model beats persistence overall, but not in {len(worse)} of {len(named)} rows of this table")
+    else:
+        print_line("the model beats persistence in every row of this table")
+
+
+def _print_comparison(name: str, width: int, comparison: Comparison) -> None:
+    cells = []
+    for figure in ("log_loss", "brier"):
+        values = [getattr(item, figure) for item in (comparison.model, comparison.persistence, comparison.marginal)]
+        shown = ["-" if value is None else f"{value:.4f}" for value in values]
+        cells.append(f"{shown[0]:>11}{shown[1]:>13}{shown[2]:>10}")
+    mark = "  worse than persistence" if comparison.beats_persistence is False else ""
+    print_line(f"{name:<{width}}{cells[0]} {cells[1]}{mark}")

@@ -132,7 +132,11 @@ def inspection_message(inspection: Inspection, chain_id: int, ledger: str) -> Si
 
 def inspection_digest(inspection: Inspection, chain_id: int, ledger: str) -> bytes:
     """Return the 32 bytes to sign: keccak(0x1901 ‖ domain separator ‖ struct hash)."""
-    message = inspection_message(inspection, chain_id, ledger)
+    return message_digest(inspection_message(inspection, chain_id, ledger))
+
+
+def message_digest(message: SignableMessage) -> bytes:
+    """Return the 32 bytes to sign."""
     return keccak(b"\x19" + message.version + message.header + message.body)
 
 
@@ -149,6 +153,11 @@ def sign_inspection(inspection: Inspection, signer: DigestSigner, chain_id: int,
 
 def recover_inspector(inspection: Inspection, signature: bytes, chain_id: int, ledger: str) -> str:
     """Return the address that signed, as EIP-55 text. Raises `InvalidInput` for a malformed signature."""
+    return recover_signer(inspection_message(inspection, chain_id, ledger), signature)
+
+
+def recover_signer(message: SignableMessage, signature: bytes) -> str:
+    """Return the address that signed a message, as EIP-55 text. Raises `InvalidInput` for a malformed signature."""
     if len(signature) != 65 or signature[64] not in (27, 28):
         raise InvalidInput("expected 65 bytes r, s, v with v 27 or 28", field="signature")
     if int.from_bytes(signature[32:64], "big") > _SECP256K1_HALF_ORDER:
@@ -157,7 +166,6 @@ def recover_inspector(inspection: Inspection, signature: bytes, chain_id: int, l
     from eth_keys.exceptions import BadSignature
     from eth_utils.exceptions import ValidationError
 
-    message = inspection_message(inspection, chain_id, ledger)
     try:
         return str(Account.recover_message(message, signature=signature))
     except (BadSignature, ValidationError, ValueError) as error:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from chromatrace.chain import calls
-from chromatrace.domain.identifiers import Gln, Gtin, OrganisationId
-from chromatrace.domain.rights import OrganisationKind, Role, Scope
+from chromatrace.domain.identifiers import CompanyPrefix, Gln, Gtin, OrganisationId
+from chromatrace.domain.rights import ALL_STAGES, OrganisationKind, Role, Scope
 from chromatrace.ethereum.signer import DevKeyWarning, DevSigner, dev_signer
 from chromatrace.services.workspace import Workspace
 
@@ -24,17 +24,19 @@ class Actor(IntEnum):
     INSPECTOR = 3
     SUPERVISOR = 4
     FRANCHISEE = 5
+    COMPETITOR = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An organisation: the roles that it may give, and its operators."""
+    """An organisation: the roles that it may give, its operators, and the company prefix of its products."""
 
     name: str
     kind: OrganisationKind
     gln: Gln
     permitted: Role
     operators: dict[Actor, Role]
+    prefix: CompanyPrefix | None = None
 
 
 MAKER = Member(
@@ -47,6 +49,7 @@ MAKER = Member(
         Actor.GATEWAY: Role.GATEWAY,
         Actor.SUPERVISOR: Role.SUPERVISOR,
     },
+    CompanyPrefix("95212345"),
 )
 LABORATORY = Member(
     "Example Optical Laboratory",
@@ -62,7 +65,14 @@ FRANCHISEE = Member(
     Role.ADMIN | Role.FRANCHISEE | Role.LOGISTICS,
     {Actor.FRANCHISEE: Role.FRANCHISEE},
 )
-MEMBERS = (MAKER, LABORATORY, FRANCHISEE)
+COMPETITOR = Member(
+    "Example Tinted Glass, competitor",
+    OrganisationKind.MANUFACTURER,
+    Gln("9521234540007"),
+    Role.PRODUCER | Role.INSPECTOR,
+    {Actor.COMPETITOR: Role.INSPECTOR},
+)
+MEMBERS = (MAKER, LABORATORY, FRANCHISEE, COMPETITOR)
 
 
 class Cast:
@@ -85,7 +95,10 @@ class Cast:
         return self._acting[actor]
 
     def enrol(self) -> list[str]:
-        """Register the members, appoint their operators, grant the franchisee read access; return the transactions."""
+        """Register and license the members, appoint their operators, and return the transactions.
+
+        The maker accredits the laboratory and grants the franchisee read access.
+        """
         registrar = self.acting(Actor.REGISTRAR).chain
         transactions = []
         for member in MEMBERS:
@@ -94,14 +107,17 @@ class Cast:
             number = receipt.event("OrganisationRegistered").args["organisation"]
             self.numbers[member.gln] = number
             transactions.append(receipt.tx)
+            if member.prefix is not None:
+                transactions.append(registrar.submit(calls.license_prefix(number, member.prefix)).tx)
             for actor, roles in member.operators.items():
                 address = self.signers[actor].address
                 appointed = registrar.submit(calls.appoint_operator(address, number, roles))
                 transactions.append(appointed.tx)
         scopes = Scope.PRODUCT | Scope.LOGISTICS | Scope.QUALITY
         grant = calls.grant_read_scopes(self.numbers[FRANCHISEE.gln], [PANE], scopes)
-        granted = self.acting(Actor.PLANT).chain.submit(grant)
-        return [*transactions, granted.tx]
+        plant = self.acting(Actor.PLANT).chain
+        accredit = calls.accredit(self.numbers[LABORATORY.gln], [], ALL_STAGES)
+        return [*transactions, plant.submit(accredit).tx, plant.submit(grant).tx]
 
     def appoint_account(self, address: str, member: Member, roles: Role) -> str:
         """Appoint the operator of a portal account, with gas, and return the transaction."""

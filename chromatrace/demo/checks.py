@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chromatrace.chain import reads
+from chromatrace.demo.attack import competitors_fail
 from chromatrace.demo.cast import FRANCHISEE, MAKER
 from chromatrace.demo.goods import Printed
 from chromatrace.demo.line import CHANNEL
@@ -37,6 +38,7 @@ def run(workspace: Workspace, story: Story, printed: Printed) -> list[Result]:
         ("readings", lambda: _readings(workspace, story)),
         ("states", lambda: _states(workspace, story)),
         ("consensus", story.panel.check),
+        ("attack", lambda: competitors_fail(story.cast, story.keys["A"])),
         ("routes", lambda: routes(workspace, story)),
         ("times", lambda: times(workspace, story)),
         ("codes", lambda: _codes(printed)),

@@ -9,7 +9,7 @@ D  is released and accepted, then recalled by a supervisor
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from chromatrace.chain import calls, reads
@@ -17,6 +17,7 @@ from chromatrace.chain.calls import Call, Registration
 from chromatrace.chain.client import Receipt
 from chromatrace.demo.cast import FRANCHISEE, MAKER, PANE, Actor, Cast
 from chromatrace.demo.inspections import SampleInspection, examine
+from chromatrace.demo.instrument_files import with_files
 from chromatrace.demo.line import CHANNEL, Progress, Run, run_line
 from chromatrace.demo.panel import Panel
 from chromatrace.demo.route import SignedRoute
@@ -134,7 +135,9 @@ class Story:
 
         The panel decides first inspections; the laboratory signs final ones.
         """
-        evidence = inspection.evidence
+        documents = self.cast.acting(Actor.INSPECTOR).documents
+        evidence = with_files(inspection.evidence, documents)
+        inspection = replace(inspection, evidence=evidence)
         if evidence.stage is Stage.FIRST:
             passed = self.panel.inspect(evidence, inspection.defects, "ABCD".index(letter))
         else:

@@ -29,6 +29,7 @@ __all__ = [
     "BATCH_SCHEMA",
     "INSPECTION_SCHEMA",
     "BatchContent",
+    "DesignVersion",
     "InspectionEvidence",
     "Instrument",
     "LimitComparison",
@@ -80,12 +81,36 @@ class SuppliedMaterial:
 
 
 @dataclass(frozen=True, slots=True)
+class DesignVersion:
+    """The released design that a batch is made by.
+
+    version  from 1
+    digest   SHA-256 of its definition: product, route and check sheets
+    """
+
+    id: str
+    version: int
+    digest: bytes
+
+    def __post_init__(self) -> None:
+        check_name(strict_json.text(self.id, "/id", maximum=MAX_NAME), "/id")
+        strict_json.whole(self.version, "/version", minimum=1)
+        if len(self.digest) != 32:
+            raise InvalidInput(f"expected 32 bytes, got {len(self.digest)}", field="/digest")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"id": self.id, "version": self.version, "digest": f"0x{self.digest.hex()}"}
+
+
+@dataclass(frozen=True, slots=True)
 class BatchContent:
     """A producer's statement about a batch (schema `chromatrace.batch/1`).
 
     quantity  units in the batch, > 0; equals the number of serials if there are any
     made_at   RFC 3339 time with offset
     serials   serials of the units; None if units have no serials
+    design    released design that the batch is made by; None if the producer does not state it
     """
 
     gtin: Gtin
@@ -95,6 +120,7 @@ class BatchContent:
     made_at: str
     serials: SerialRange | None = None
     materials: tuple[SuppliedMaterial, ...] = ()
+    design: DesignVersion | None = None
 
     def __post_init__(self) -> None:
         strict_json.whole(self.quantity, "/quantity", minimum=1)
@@ -132,13 +158,15 @@ class BatchContent:
                 for material in self.materials
             ],
         }
+        if self.design is not None:
+            document["design"] = self.design.as_json()
         return strict_json.canonical(document)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Parse canonical JSON. Raises `InvalidInput` with a JSON pointer."""
         names = ("gtin", "lot", "product", "quantity", "made_at", "serials", "materials")
-        value = members(strict_json.parse_object(data, BATCH_SCHEMA), "", names)
+        value = members(strict_json.parse_object(data, BATCH_SCHEMA), "", names, optional=("design",))
         gtin, lot = _key(value)
         product = members(value["product"], "/product", ("name", "description"))
         with below("/product"):
@@ -154,7 +182,12 @@ class BatchContent:
             parts = members(item, pointer, ("name", "supplier", "supplier_lot"))
             with below(pointer):
                 materials.append(SuppliedMaterial(**parts))
-        content = cls(gtin, lot, description, value["quantity"], value["made_at"], serials, tuple(materials))
+        design = None
+        if "design" in value:
+            parts = members(value["design"], "/design", ("id", "version", "digest"))
+            with below("/design"):
+                design = DesignVersion(parts["id"], parts["version"], strict_json.digest(parts["digest"], "/digest"))
+        content = cls(gtin, lot, description, value["quantity"], value["made_at"], serials, tuple(materials), design)
         strict_json.require_canonical(content.to_bytes(), data)
         return content
 

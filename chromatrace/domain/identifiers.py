@@ -85,6 +85,42 @@ class Gtin:
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class CompanyPrefix:
+    """A GS1 company prefix, or a part of it, as licensed on the chain: 4 to 12 digits. 12 digits are one item."""
+
+    value: str
+
+    def __post_init__(self) -> None:
+        if not (self.value.isascii() and self.value.isdigit() and 4 <= len(self.value) <= 12):
+            raise InvalidInput(f"{self.value!r} is not a company prefix of 4 to 12 digits", field="prefix")
+
+    def __str__(self) -> str:
+        return self.value
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    @property
+    def digits(self) -> int:
+        """The number of digits."""
+        return len(self.value)
+
+    @classmethod
+    def of_item(cls, gtin: Gtin) -> CompanyPrefix:
+        """Return the 12 digits of one item: the GTIN-14 without its indicator and its check digit."""
+        return cls(gtin.value[1:13])
+
+    @classmethod
+    def from_number(cls, number: int, digits: int) -> CompanyPrefix:
+        """Build the prefix from its on-chain number and number of digits."""
+        return cls(f"{number:0{digits}d}")
+
+    def covers(self, gtin: Gtin) -> bool:
+        """Return whether a GTIN-14 starts with this prefix, not counting its indicator digit."""
+        return gtin.value[1:].startswith(self.value)
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Gln:
     """Global Location Number, 13 digits."""
 

@@ -10,25 +10,33 @@ from chromatrace.domain.identifiers import BatchId
 
 @dataclass(frozen=True, slots=True)
 class Recallable:
-    """A batch in a recall. `producer` is the number of its organisation, `inputs` are the batches it is made of."""
+    """A batch in a recall. `producer` is the number of its organisation, `inputs` are the batches it is made of.
+
+    noticed  whether its producer has a notice that one of the inputs is recalled
+    """
 
     batch: BatchId
     producer: int
     recalled: bool
     inputs: tuple[BatchId, ...]
+    noticed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RecallStep:
-    """The recall of one batch: because of `parent`, which is recalled earlier, or None to recall it directly."""
+    """The recall of one batch: because of `parent`, which is recalled earlier, or None to recall it directly.
+
+    notice  the batch of another producer is not recalled: its producer gets a notice, which puts it on hold
+    """
 
     batch: BatchId
     parent: BatchId | None
+    notice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RecallPlan:
-    """`steps` in an order that the contract accepts. `not_entitled`: batches that only others may recall."""
+    """`steps` in an order that the contract accepts. `not_entitled`: batches that only others recall."""
 
     steps: tuple[RecallStep, ...]
     not_entitled: tuple[BatchId, ...]
@@ -39,8 +47,8 @@ def recall_plan(batches: Sequence[Recallable], organisation: int | None) -> Reca
 
     batches  the origin first, then its descendants in any order
 
-    A batch that is already recalled needs no step. A descendant may be recalled by its producer or by the producer of a
-    recalled input.
+    A batch that is already recalled needs no step. A descendant is recalled by its producer. The producer of a recalled
+    input gives its producer a notice, once.
     """
     producers = {item.batch: item.producer for item in batches}
     recalled = {item.batch for item in batches if item.recalled}
@@ -56,18 +64,20 @@ def recall_plan(batches: Sequence[Recallable], organisation: int | None) -> Reca
         for item in remaining:
             inputs = [parent for parent in item.inputs if parent in recalled]
             cause = next((parent for parent in inputs if is_own(item) or producers[parent] == organisation), None)
-            if cause is None and not (is_own(item) and item.batch == origin):
+            own = is_own(item)
+            if (cause is None and not (own and item.batch == origin)) or (item.noticed and not own):
                 waiting.append(item)
                 continue
-            steps.append(RecallStep(item.batch, None if item.batch == origin else cause))
-            recalled.add(item.batch)
+            steps.append(RecallStep(item.batch, None if item.batch == origin else cause, notice=not own))
+            if own:
+                recalled.add(item.batch)
         if len(waiting) == len(remaining):
-            own = next((item for item in waiting if is_own(item)), None)
-            if own is None:
+            next_own = next((item for item in waiting if is_own(item)), None)
+            if next_own is None:
                 break
             # The batches between the origin and this one belong to others, so it is recalled directly.
-            steps.append(RecallStep(own.batch, None))
-            recalled.add(own.batch)
-            waiting.remove(own)
+            steps.append(RecallStep(next_own.batch, None))
+            recalled.add(next_own.batch)
+            waiting.remove(next_own)
         remaining = waiting
     return RecallPlan(tuple(steps), tuple(item.batch for item in remaining))

@@ -53,6 +53,10 @@ _EVENT_SCOPES = {
     "BatchHeld": Scope(0),
     "BatchHoldReleased": Scope(0),
     "BatchRecalled": Scope(0),
+    "SupplierNoticeGiven": Scope(0),
+    "RecallSkipped": Scope(0),
+    "RegistrationSkipped": Scope.PRODUCT,
+    "CustodyReturnOrdered": Scope.LOGISTICS,
 }
 
 
@@ -87,6 +91,21 @@ class BatchState(IntEnum):
     RELEASED = 8
 
 
+class HoldKind(IntEnum):
+    """`IBatchRegistry.HoldKind`: the origin of a hold. The kinds are independent."""
+
+    PRODUCER = 0
+    FIRST_INSPECTION = 1
+    FINAL_INSPECTION = 2
+    SUPPLIER_NOTICE = 3
+    AUTHORITY = 4
+
+
+def holds_of(mask: int) -> frozenset[HoldKind]:
+    """Return the kinds of holds in a mask of `IBatchRegistry.Batch.holds`."""
+    return frozenset(kind for kind in HoldKind if mask >> kind & 1)
+
+
 class SalesChannel(IntEnum):
     """`IBatchRegistry.SalesChannel`."""
 
@@ -99,6 +118,15 @@ class Stage(IntEnum):
 
     FIRST = 0
     FINAL = 1
+
+
+ALL_STAGES = frozenset(Stage)
+"""Both inspections."""
+
+
+def stages_of(mask: int) -> frozenset[Stage]:
+    """Return the stages in a mask of `IAccreditations.Accreditation.stages`."""
+    return frozenset(stage for stage in Stage if mask >> stage & 1)
 
 
 class Verdict(IntEnum):

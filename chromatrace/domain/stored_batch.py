@@ -10,10 +10,14 @@ from chromatrace.domain.rights import BatchState, Verdict
 
 @dataclass(slots=True)
 class StoredBatch:
-    """`IBatchRegistry.Batch`. `channels` is a mask of released sales channels; quantities are in units."""
+    """`IBatchRegistry.Batch`. `channels` is a mask of released sales channels; quantities are in units.
+
+    holds  mask of the kinds of holds that are set (`HoldKind`)
+    gtin   GTIN-14 as a number
+    """
 
     state: BatchState
-    on_hold: bool
+    holds: int
     recalled: bool
     channels: int
     first_verdict: Verdict
@@ -26,6 +30,12 @@ class StoredBatch:
     standard: int
     defective: int
     scrap: int
+    gtin: int
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether a hold of any kind is set."""
+        return self.holds != 0
 
     def differences(self, other: StoredBatch) -> list[str]:
         """Return the names of the members that differ."""

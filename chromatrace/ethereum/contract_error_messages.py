@@ -89,6 +89,28 @@ MESSAGES: dict[str, Message] = {
         "signer",
         "use an administrator's key",
     ),
+    "AdministratorProtected": Message(
+        _DENIED,
+        "{operator} is an administrator; only the registrar can dismiss it or reduce its appointment",
+        "operator",
+        "ask the registrar",
+    ),
+    "InvalidPrefix": Message(
+        _INVALID, "{prefix} is not a company prefix of {digits} digits", "prefix", "enter 4 to 12 digits"
+    ),
+    "PrefixOverlaps": Message(
+        _CONFLICT,
+        "prefix {prefix} of {digits} digits overlaps a licence (organisation {licensee})",
+        "prefix",
+        "withdraw that licence first; organisation 0 means that a longer prefix is licensed",
+    ),
+    "PrefixNotLicensed": Message(_MISSING, "prefix {prefix} of {digits} digits is not licensed", "prefix"),
+    "GtinNotLicensed": Message(
+        _DENIED,
+        "GTIN {gtin} is not licensed to organisation {organisation}",
+        "gtin",
+        "ask the registrar to license the company prefix",
+    ),
     # BatchRegistry
     "InvalidGtin": Message(
         _INVALID, "{gtin} is not a valid GTIN-14", "gtin", "enter 14 digits with a valid check digit"
@@ -110,9 +132,9 @@ MESSAGES: dict[str, Message] = {
     ),
     "InvalidInputQuantity": Message(
         _INVALID,
-        "{quantity} units of input {input} are requested; it has {available}",
+        "{quantity} units of input {input} are requested; it has {available} left",
         "inputs",
-        "use at least 1 unit, and at most what it has",
+        "use at least 1 unit, and at most what is neither used nor scrap",
     ),
     "InputNotHeld": Message(
         _DENIED,
@@ -127,7 +149,23 @@ MESSAGES: dict[str, Message] = {
         "the order is: register, first inspection, assemble, final inspection, grade, release",
     ),
     "BatchOnHold": Message(_CONFLICT, "batch {batch} is on hold", "batch", "ask a supervisor to end the hold"),
-    "BatchNotOnHold": Message(_CONFLICT, "batch {batch} is not on hold", "batch"),
+    "HoldAlreadySet": Message(_CONFLICT, "batch {batch} already has the {kind} hold", "batch"),
+    "HoldNotSet": Message(_CONFLICT, "batch {batch} has no {kind} hold", "kind"),
+    "HoldOutranks": Message(
+        _DENIED,
+        "the producer cannot end the {kind} hold of batch {batch}",
+        "kind",
+        "a hold after a failed inspection ends with a passing verdict; an authority can end every hold",
+    ),
+    "NotHeldByProducer": Message(
+        _CONFLICT, "batch {batch} is held by organisation {custodian}, not by its producer", "batch"
+    ),
+    "UsedUnitsScrapped": Message(
+        _INVALID,
+        "{used} units of batch {batch} were used as input; only {graded} are not scrap",
+        "scrap",
+        "grade units as scrap that were not used",
+    ),
     "BatchIsRecalled": Message(_CONFLICT, "batch {batch} is recalled", "batch"),
     "BatchNotRecalled": Message(
         _CONFLICT, "batch {batch} is not recalled", "batch", "recall it before its descendants"
@@ -164,9 +202,6 @@ MESSAGES: dict[str, Message] = {
     "NotAnInput": Message(_INVALID, "batch {parent} is not an input of batch {child}", "children"),
     "DuplicateInput": Message(_INVALID, "duplicate input {input}", "inputs"),
     "LengthMismatch": Message(_INVALID, "two lists of arguments have different lengths: {first} and {second}"),
-    "RevisionsExhausted": Message(
-        _CONFLICT, "batch {batch} has the maximum of 255 verdicts of {stage} inspection", "revision"
-    ),
     # InspectionLedger
     "InvalidVerdict": Message(_INVALID, "the verdict must be pass or fail", "verdict"),
     "InvalidInspectionSignature": Message(
@@ -178,6 +213,19 @@ MESSAGES: dict[str, Message] = {
     "InspectionExpired": Message(_CONFLICT, "the signature expired at {deadline}", "deadline", "sign again"),
     "InspectionInTheFuture": Message(
         _INVALID, "the inspection time {inspectedAt} is later than the chain's time", "inspected_at", "check the clock"
+    ),
+    "InspectionTooOld": Message(
+        _INVALID, "the inspection time {inspectedAt} is more than ten years ago", "inspected_at", "check the time"
+    ),
+    "FinalStageIsIndependent": Message(
+        _INVALID, "final inspection always rejects inspectors of the producer", "independent"
+    ),
+    "UnknownStages": Message(_INVALID, "the mask of stages {stages} has undefined bits", "stages"),
+    "NotAccredited": Message(
+        _DENIED,
+        "organisation {body} is not accredited for {stage} inspection of product {gtin} of organisation {producer}",
+        "inspector",
+        "the producer accredits it with `chromatrace org accredit`, or the registrar for the product line",
     ),
     "SampleTooSmall": Message(
         _INVALID, "the sample size is {sampleSize}; it must be at least {required}", "sample_size", "measure more units"
@@ -213,6 +261,22 @@ MESSAGES: dict[str, Message] = {
     ),
     "NotReleased": Message(_CONFLICT, "batch {batch} is not released", "batch", "release it first"),
     "BatchBlocked": Message(_CONFLICT, "batch {batch} is blocked (on hold: {onHold}, recalled: {recalled})", "batch"),
+    "UnreleasedUnits": Message(
+        _CONFLICT,
+        "batch {batch} has units for the {channel} sales channel that are not released",
+        "batch",
+        "release them first; a batch moves as a whole",
+    ),
+    "AllUnitsUsed": Message(_CONFLICT, "all units of batch {batch} were used as input", "batch"),
+    "ReturnNotPermitted": Message(
+        _DENIED, "organisation {caller} is neither the producer of batch {batch} nor an authority", "signer"
+    ),
+    "CustodianActive": Message(
+        _CONFLICT,
+        "organisation {custodian}, which holds batch {batch}, is active",
+        "batch",
+        "ask it to offer the batch; an authority can order a recalled batch back",
+    ),
     "ReceiverInactive": Message(_CONFLICT, "organisation {to} is unknown, suspended or expired", "to"),
     "SenderInactive": Message(_CONFLICT, "organisation {from} is suspended or expired", "from"),
     "ReceiverIsCustodian": Message(_CONFLICT, "organisation {to} already holds the batch", "to"),
@@ -259,6 +323,9 @@ MESSAGES: dict[str, Message] = {
         "{member} is an operator of organisation {organisation}, not of {owner}; it may read, but not append",
         "member",
         "appoint it as an operator of the department's organisation first",
+    ),
+    "MemberNotAppointed": Message(
+        _INVALID, "{member} is not an operator; rights belong to an appointment", "member", "appoint it first"
     ),
     "NotMember": Message(
         _DENIED,

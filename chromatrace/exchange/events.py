@@ -11,7 +11,13 @@ from chromatrace.exchange.blocks import ReceiptLog
 from chromatrace.merkle.errors import ProofError
 
 CITED_EVENTS = {
-    "Consortium": ("OrganisationRegistered", "OperatorAppointed", "OperatorDismissed"),
+    "Consortium": (
+        "OrganisationRegistered",
+        "OperatorAppointed",
+        "OperatorDismissed",
+        "PrefixLicensed",
+        "PrefixLicenceWithdrawn",
+    ),
     "BatchRegistry": (
         "BatchRegistered",
         "VerdictApplied",
@@ -22,10 +28,19 @@ CITED_EVENTS = {
         "BatchHeld",
         "BatchHoldReleased",
         "BatchRecalled",
+        "SupplierNoticeGiven",
+        "RecallSkipped",
+        "RegistrationSkipped",
         "CustodyTransferred",
     ),
-    "InspectionLedger": ("InspectionRecorded",),
-    "CustodyLedger": ("CustodyOffered", "CustodyAccepted", "CustodyRejected", "CustodyOfferWithdrawn"),
+    "InspectionLedger": ("InspectionRecorded", "Accredited"),
+    "CustodyLedger": (
+        "CustodyOffered",
+        "CustodyAccepted",
+        "CustodyRejected",
+        "CustodyOfferWithdrawn",
+        "CustodyReturnOrdered",
+    ),
     "ProcessLedger": ("ChannelSucceeded", "LogAnchored"),
     "RouteVerifier": (
         "StationKeyRegistered",

@@ -15,6 +15,7 @@ from chromatrace.exchange.events import ProvenEvent
 from chromatrace.exchange.findings import VerificationFinding, fails, holds, unchecked, warning
 from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.reading_check import check_window
+from chromatrace.exchange.relation_check import check_accreditation
 from chromatrace.exchange.result_check import check_results
 from chromatrace.exchange.slot import enum_member
 from chromatrace.storage.strict_json import canonical
@@ -72,7 +73,7 @@ def _inspection(
         finding.parts.append(warning(f"{verdict_text} is SUPERSEDED by revision {newest} and not in force"))
     elif verdict is Verdict.FAIL:
         finding.parts.append(warning(f"the {stage.name.lower()} inspection FAILED"))
-    for check in (_signature, _appointment, partial(_evidence, files=files)):
+    for check in (_signature, _appointment, check_accreditation, partial(_evidence, files=files)):
         try:
             finding.parts.append(check(proven, event))
         except ChromaTraceError as error:

@@ -1,8 +1,9 @@
 """The batch's slot in `BatchRegistry`, read from storage and computed from the batch's events.
 
 Both must be equal. A withheld event (a recall, a later verdict, a transfer) shows as a difference.
-Layout, from the lowest byte (`IBatchRegistry.Batch`): state, onHold, recalled, channels, firstVerdict, finalVerdict,
-firstRevision, finalRevision, one byte each; producer, custodian, quantity, standard, defective, scrap, four each.
+Layout, from the lowest byte (`BatchRegistry.StoredBatch`): state, flags, first and final verdict, first and final
+revision, one byte each; producer, custodian, quantity, standard, defective, four each; GTIN, six. Flags: channels in
+bits 0 and 1, recalled in bit 2, one bit for each `HoldKind` from bit 3.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from typing import TypeVar
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.hashing import keccak
 from chromatrace.domain.identifiers import BatchKey, OrganisationId
-from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, SalesChannel, Stage, Verdict
 from chromatrace.domain.stored_batch import StoredBatch
 from chromatrace.exchange.events import ProvenEvent
 
 Member = TypeVar("Member", bound=IntEnum)
+
+MAX_REVISION = 255
+"""Revision of the 255th verdict of a stage and of all later ones."""
 
 BATCHES_SLOT = 0
 """Storage slot of `BatchRegistry`'s mapping of batches."""
@@ -32,13 +36,29 @@ def storage_slot(key: BatchKey) -> bytes:
 def unpack(packed: int) -> StoredBatch:
     """Unpack a storage slot. Raises `IntegrityError` if it is not a batch."""
     raw = packed.to_bytes(32, "little")
-    if raw[1] > 1 or raw[2] > 1 or raw[3] > 3:
+    producer, custodian, quantity, standard, defective = (
+        int.from_bytes(raw[start : start + 4], "little") for start in range(6, 26, 4)
+    )
+    state, flags = enum_member(BatchState, raw[0]), raw[1]
+    scrap = quantity - standard - defective if state >= BatchState.GRADED else 0
+    if scrap < 0:
         raise IntegrityError("the storage slot does not have the layout of a batch", field="state")
-    producer, custodian, *units = (int.from_bytes(raw[start : start + 4], "little") for start in range(8, 32, 4))
-    parties = (OrganisationId(producer), OrganisationId(custodian))
-    verdicts = (enum_member(Verdict, raw[4]), enum_member(Verdict, raw[5]))
     return StoredBatch(
-        enum_member(BatchState, raw[0]), bool(raw[1]), bool(raw[2]), raw[3], *verdicts, raw[6], raw[7], *parties, *units
+        state=state,
+        holds=flags >> 3,
+        recalled=bool(flags & 4),
+        channels=flags & 3,
+        first_verdict=enum_member(Verdict, raw[2]),
+        final_verdict=enum_member(Verdict, raw[3]),
+        first_revision=raw[4],
+        final_revision=raw[5],
+        producer=OrganisationId(producer),
+        custodian=OrganisationId(custodian),
+        quantity=quantity,
+        standard=standard,
+        defective=defective,
+        scrap=scrap,
+        gtin=int.from_bytes(raw[26:], "little"),
     )
 
 
@@ -64,6 +84,8 @@ def replay(events: Iterable[ProvenEvent]) -> StoredBatch:
 
 def _next_offer(offer: tuple[int, int] | None, event: ProvenEvent) -> tuple[int, int] | None:
     """Return the open offer of custody after `event`: giver and receiver."""
+    if event.name == "CustodyReturnOrdered":
+        return None
     parties = (event.args["from"], event.args["to"])
     if event.name == "CustodyOffered":
         return parties
@@ -73,8 +95,9 @@ def _next_offer(offer: tuple[int, int] | None, event: ProvenEvent) -> tuple[int,
 
 
 def _registered(event: ProvenEvent) -> StoredBatch:
-    producer, quantity, none = event.args["producer"], event.args["quantity"], Verdict.NONE
-    return StoredBatch(BatchState.REGISTERED, False, False, 0, none, none, 0, 0, producer, producer, quantity, 0, 0, 0)
+    args, none = event.args, Verdict.NONE
+    parties, gtin = (args["producer"], args["producer"]), args["gtin"]
+    return StoredBatch(BatchState.REGISTERED, 0, False, 0, none, none, 0, 0, *parties, args["quantity"], 0, 0, 0, gtin)
 
 
 _VALID_STATES = {
@@ -91,9 +114,6 @@ def _apply(slot: StoredBatch, event: ProvenEvent) -> StoredBatch:
     args = event.args
     if slot.state not in _VALID_STATES.get(event.name, (slot.state,)):
         raise IntegrityError(f"{event.name} is not valid in state {slot.state.name.lower()}", field="receipts")
-    if (event.name, slot.on_hold) in (("BatchHeld", True), ("BatchHoldReleased", False)):
-        state = "on hold" if slot.on_hold else "not on hold"
-        raise IntegrityError(f"{event.name} is not valid while the batch is {state}", field="receipts")
     match event.name:
         case "VerdictApplied":
             _apply_verdict(slot, event)
@@ -108,7 +128,7 @@ def _apply(slot: StoredBatch, event: ProvenEvent) -> StoredBatch:
             slot.state = BatchState.RELEASED
             slot.channels |= 1 << enum_member(SalesChannel, args["channel"])
         case "BatchHeld" | "BatchHoldReleased":
-            slot.on_hold = event.name == "BatchHeld"
+            _apply_hold(slot, event)
         case "BatchRecalled":
             slot.recalled = True
         case "CustodyTransferred":
@@ -118,15 +138,24 @@ def _apply(slot: StoredBatch, event: ProvenEvent) -> StoredBatch:
     return slot
 
 
+def _apply_hold(slot: StoredBatch, event: ProvenEvent) -> None:
+    kind = enum_member(HoldKind, event.args["kind"])
+    if (event.name == "BatchHeld") is bool(slot.holds >> kind & 1):
+        state = "set" if slot.holds >> kind & 1 else "not set"
+        hold = kind.name.lower().replace("_", " ")
+        raise IntegrityError(f"{event.name} is not valid while the {hold} hold is {state}", field="receipts")
+    slot.holds ^= 1 << kind
+
+
 def _apply_verdict(slot: StoredBatch, event: ProvenEvent) -> None:
     verdict, revision = enum_member(Verdict, event.args["verdict"]), event.args["revision"]
     if enum_member(Stage, event.args["stage"]) is Stage.FIRST:
-        expected = slot.first_revision + 1
+        expected = min(slot.first_revision + 1, MAX_REVISION)
         slot.first_verdict, slot.first_revision = verdict, revision
         if slot.state <= BatchState.STOPPED:
             slot.state = BatchState.STOPPED if verdict is Verdict.FAIL else BatchState.FIRST_PASSED
     else:
-        expected = slot.final_revision + 1
+        expected = min(slot.final_revision + 1, MAX_REVISION)
         slot.final_verdict, slot.final_revision = verdict, revision
     if revision != expected:
         raise IntegrityError(f"revision {expected} of a verdict is not in the bundle", field="receipts")

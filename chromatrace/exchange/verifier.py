@@ -22,7 +22,7 @@ from itertools import pairwise
 
 from chromatrace.documents.content import BatchContent, digest
 from chromatrace.domain.errors import ChromaTraceError, IntegrityError
-from chromatrace.domain.rights import BatchState
+from chromatrace.domain.rights import BatchState, holds_of
 from chromatrace.domain.stored_batch import StoredBatch
 from chromatrace.exchange.blocks import BlockHeader, verify_storage
 from chromatrace.exchange.bundle import Bundle
@@ -31,6 +31,7 @@ from chromatrace.exchange.findings import FindingStatus, VerificationFinding, fa
 from chromatrace.exchange.inspection_check import check_inspections
 from chromatrace.exchange.proven import ProvenHistory
 from chromatrace.exchange.reading_check import check_readings
+from chromatrace.exchange.relation_check import check_licence
 from chromatrace.exchange.result_check import check_given
 from chromatrace.exchange.route_check import check_route
 from chromatrace.exchange.slot import replay, storage_slot, unpack
@@ -214,7 +215,7 @@ class _Verification:
             raise IntegrityError("the registration event names another GTIN or lot", field="subject")
         producer = proven.organisation(args["producer"])
         text = f"registered by {producer}: {args['quantity']} units, {proven.when(registered.block)}"
-        finding = holds(text, [self._content(registered)])
+        finding = holds(text, [self._content(registered), check_licence(proven, registered)])
         for number, used in enumerate(args["inputs"], 1):
             batch, quantity = used["batch"], used["quantity"]
             source = next((event for event in proven.of("BatchRegistered") if event.args["batch"] == batch), None)
@@ -293,8 +294,8 @@ def _adverse(stored: StoredBatch) -> list[str]:
     texts = []
     if stored.recalled:
         texts.append("this batch is RECALLED: do not use or sell it")
-    if stored.on_hold:
-        texts.append("this batch is ON HOLD")
+    for kind in sorted(holds_of(stored.holds)):
+        texts.append(f"this batch is ON HOLD ({kind.name.lower().replace('_', ' ')})")
     if stored.state in (BatchState.STOPPED, BatchState.RECYCLED, BatchState.SCRAPPED):
         texts.append(f"this batch is {stored.state.name}: its units are not for sale")
     return texts
@@ -303,7 +304,11 @@ def _adverse(stored: StoredBatch) -> list[str]:
 def _life_event(event: ProvenEvent, events: list[ProvenEvent], proven: ProvenHistory) -> VerificationFinding:
     reason = event.args.get("reason")
     text = f"{proven.when(event.block)}: {event.name}" + (f" ({reason})" if reason else "")
-    released = any(other.name == "BatchHoldReleased" and other.position > event.position for other in events)
+    released = any(
+        (other.name, other.args.get("kind")) == ("BatchHoldReleased", event.args.get("kind"))
+        and other.position > event.position
+        for other in events
+    )
     adverse = event.name == "BatchRecalled" or (event.name == "BatchHeld" and not released)
     return warning(text) if adverse else holds(text)
 

@@ -12,9 +12,11 @@ from chromatrace.domain.errors import NotFound
 from chromatrace.gateway.store import GatewayStore
 from chromatrace.ingest.gateway.dead_letters import DeadLetter, Form
 from chromatrace.ingest.times import rfc3339
+from chromatrace.storage.sqlite import DatabaseFile
 
 MAX_LETTERS = 100_000
-"""Open letters. Later ones are counted by source, tag and reason, without their payload."""
+MAX_BYTES = 512 * 1024 * 1024
+"""Open letters, and size of the database. Later letters are counted by source, tag and reason, without payload."""
 OPEN, REPLAYED, COUNTED = "open", "replayed", "counted"
 _REPLAYABLE = ("mqtt", "reading", "pushed", "file")
 _HOUR_NS = 3_600 * 10**9
@@ -79,9 +81,10 @@ class StoredLetter:
 class DeadLetters:
     """The dead letters in the gateway's database."""
 
-    def __init__(self, store: GatewayStore, *, maximum: int = MAX_LETTERS) -> None:
+    def __init__(self, store: GatewayStore, *, maximum: int = MAX_LETTERS, max_bytes: int = MAX_BYTES) -> None:
         self._store = store
         self._maximum = maximum
+        self._max_bytes = max_bytes
 
     def record(self, origin: str, channel: str, letters: Sequence[DeadLetter]) -> None:
         """Store letters durably. An equal letter is counted again. Raises `SpoolUnavailable`."""
@@ -89,6 +92,8 @@ class DeadLetters:
             return
         with self._store.writing() as db:
             (number,) = db.execute("SELECT count(*) FROM letter WHERE state = 'open'").fetchone()
+            if _used_bytes(db) >= self._max_bytes:
+                number = self._maximum
             for letter in letters:
                 state = COUNTED if letter.form == "lost" or number >= self._maximum else OPEN
                 payload = letter.payload if state == OPEN else b""
@@ -234,6 +239,13 @@ class OriginRecorder:
     def accepts_type(self, source: str, tag: str, kind: str) -> bool:
         """Return whether an operator accepted values of this kind for a tag."""
         return self.letters.accepts_type(self.channel, source, tag, kind)
+
+
+def _used_bytes(db: DatabaseFile) -> int:
+    pages, free, size = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
 
 
 def _digest(origin: str, channel: str, letter: DeadLetter, state: str) -> bytes:

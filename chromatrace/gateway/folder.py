@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +41,7 @@ _TEMPORARY = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", 
 _BINARY = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".parquet", ".gz")
 _LISTED = 100
 READ, FAILED = "read", "failed"
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,18 @@ class FolderReader:
         self.statistics.connected = True
         try:
             self.scan(stop)
-            for _ in watch(
-                folder,
+            for _ in self._changes(stop):
+                self.scan(stop)
+        except FileNotFoundError as error:
+            raise InvalidInput(f"{folder} no longer exists", field="path", hint="create it again") from error
+        finally:
+            self.statistics.connected = False
+
+    def _changes(self, stop: threading.Event) -> Iterator[object]:
+        """Yield at each notification, and after `poll_s` without one, until `stop` is set."""
+        try:
+            yield from watch(
+                self._source.path,
                 watch_filter=None,
                 stop_event=stop,
                 debounce=200,
@@ -104,10 +117,12 @@ class FolderReader:
                 yield_on_timeout=True,
                 raise_interrupt=False,
                 recursive=False,
-            ):
-                self.scan(stop)
-        finally:
-            self.statistics.connected = False
+            )
+        except (OSError, RuntimeError) as error:
+            # Such as the limit of inotify watches.
+            _logger.warning("%s: no notifications (%s); polling only", self._source.path, error)
+        while not stop.wait(self._poll_s):
+            yield None
 
     def scan(self, stop: threading.Event) -> None:
         """Read each file that is new and complete."""

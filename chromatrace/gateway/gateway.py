@@ -16,6 +16,8 @@ from chromatrace.gateway.store import GatewayStore
 from chromatrace.gateway.supervisor import FAILED, SupervisedSource
 from chromatrace.ingest.shared_spool import SharedSpool
 
+_LISTED = 5
+
 
 class PlantGateway:
     """Runs the sources until the `with` block ends. At its end, all received readings are in the spool.
@@ -70,6 +72,11 @@ class PlantGateway:
             supervised.join()
 
     @property
+    def unwritable(self) -> list[str]:
+        """Return the channels whose last commit failed."""
+        return sorted(self._spool.faults())
+
+    @property
     def stored(self) -> int:
         """Return the number of readings that this run stored."""
         return sum(supervised.source.statistics.stored for supervised in self._sources)
@@ -108,6 +115,10 @@ class PlantGateway:
 def _described(supervised: SupervisedSource) -> dict[str, Any]:
     source = supervised.source
     statistics = source.statistics
+    counters = statistics.as_dict()
+    for name in ("refusals", "gaps", "left_out"):
+        if name in counters:
+            counters[name] = counters[name][-_LISTED:]
     return {
         "source": source.id,
         "protocol": source.protocol,
@@ -116,5 +127,5 @@ def _described(supervised: SupervisedSource) -> dict[str, Any]:
         "state": supervised.state,
         "error": supervised.error or (None if statistics.connected else statistics.last_error),
         "failures": supervised.failures,
-        "statistics": statistics.as_dict(),
+        "statistics": counters,
     }

@@ -60,7 +60,7 @@ class SupervisedSource:
             pause_s = min(2 * pause_s, maximum_s)
 
     def _failed(self, error: Exception) -> None:
-        expected = isinstance(error, ChromaTraceError)
+        expected = isinstance(error, ChromaTraceError | OSError)
         reason = str(error) or type(error).__name__
         self.error = reason if expected else f"{type(error).__name__}: {reason}"
         self.failures += 1

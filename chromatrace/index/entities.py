@@ -7,6 +7,7 @@ its events and projects the affected entities again, and a rebuild gives the sam
 from __future__ import annotations
 
 ORGANISATION, OPERATOR, GRANT = "organisation", "operator", "grant"
+LICENCE, ACCREDITATION = "licence", "accredited"
 CHANNEL, BATCH, OTHER = "channel", "batch", ""
 DEPARTMENT, RECORDS = "department", "records"
 PANEL, ROUND = "panel", "round"
@@ -20,6 +21,8 @@ EVENT_ENTITIES: dict[tuple[str, str], tuple[str, int]] = {
     ("Consortium", "OperatorAppointed"): (OPERATOR, 1),
     ("Consortium", "OperatorDismissed"): (OPERATOR, 1),
     ("Consortium", "ReadScopesGranted"): (GRANT, 3),
+    ("Consortium", "PrefixLicensed"): (LICENCE, 3),
+    ("Consortium", "PrefixLicenceWithdrawn"): (LICENCE, 3),
     ("BatchRegistry", "BatchRegistered"): (BATCH, 1),
     ("BatchRegistry", "VerdictApplied"): (BATCH, 1),
     ("BatchRegistry", "BatchRecycled"): (BATCH, 1),
@@ -29,8 +32,12 @@ EVENT_ENTITIES: dict[tuple[str, str], tuple[str, int]] = {
     ("BatchRegistry", "BatchHeld"): (BATCH, 1),
     ("BatchRegistry", "BatchHoldReleased"): (BATCH, 1),
     ("BatchRegistry", "BatchRecalled"): (BATCH, 1),
+    ("BatchRegistry", "SupplierNoticeGiven"): (BATCH, 1),
+    ("BatchRegistry", "RecallSkipped"): (BATCH, 1),
+    ("BatchRegistry", "RegistrationSkipped"): (BATCH, 1),
     ("BatchRegistry", "CustodyTransferred"): (BATCH, 1),
     ("InspectionLedger", "InspectionRecorded"): (BATCH, 1),
+    ("InspectionLedger", "Accredited"): (ACCREDITATION, 3),
     ("InspectionLedger", "ConsensusRequired"): (PANEL, 1),
     ("QualityConsensus", "RuleSet"): (PANEL, 1),
     ("QualityConsensus", "InspectorEnrolled"): (PANEL, 1),
@@ -49,6 +56,7 @@ EVENT_ENTITIES: dict[tuple[str, str], tuple[str, int]] = {
     ("CustodyLedger", "CustodyAccepted"): (BATCH, 1),
     ("CustodyLedger", "CustodyRejected"): (BATCH, 1),
     ("CustodyLedger", "CustodyOfferWithdrawn"): (BATCH, 1),
+    ("CustodyLedger", "CustodyReturnOrdered"): (BATCH, 1),
     ("ProcessLedger", "ChannelOpened"): (CHANNEL, 1),
     ("ProcessLedger", "ChannelSucceeded"): (CHANNEL, 1),
     ("ProcessLedger", "LogAnchored"): (CHANNEL, 1),

@@ -21,6 +21,7 @@ from chromatrace.ingest.records import LISTED_CONFLICTS, AppendResult, ReadingCo
 from chromatrace.ingest.spool import BATCH, Spool
 
 _MAX_WAITING = 50_000
+_PROBE_S = 2.0
 
 
 class SharedSpool(Spool):
@@ -116,7 +117,10 @@ class _ChannelWriter:
         self._thread.join()
 
     def _run(self) -> None:
-        while groups := self._take():
+        while (groups := self._take()) or not self._closed:
+            if not groups:
+                self._probe()
+                continue
             try:
                 results = self._spool.append_groups(self._channel, [group.readings for group in groups])
             except SpoolUnavailable as error:
@@ -130,10 +134,20 @@ class _ChannelWriter:
                 for group, result in zip(groups, results, strict=True):
                     group.result.set_result(result)
 
+    def _probe(self) -> None:
+        """End a fault without waiting for the next append, if the spool can be written again."""
+        try:
+            self._spool.check_writable()
+        except SpoolUnavailable as error:
+            self.fault = str(error)
+        else:
+            self.fault = None
+
     def _take(self) -> Sequence[_Group]:
-        """Return the next groups, or none after `close`."""
+        """Return the next groups. There are none after `close`, or if a fault lasts for `_PROBE_S`."""
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._groups) or self._closed)
+            timeout_s = None if self.fault is None else _PROBE_S
+            self._changed.wait_for(lambda: bool(self._groups) or self._closed, timeout_s)
             groups: list[_Group] = []
             size = 0
             while self._groups and size < BATCH:

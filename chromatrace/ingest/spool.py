@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -67,6 +68,7 @@ _SECRET_BYTES = 32
 _CACHED_IDS = 65_536
 _PAGE = 4096
 _CACHE_KIB = 32 * 1024
+_LEAST_FREE_BYTES = 1024 * 1024
 _WAL_BYTES = 64 * 1024 * 1024
 """Size of the write-ahead log that triggers a checkpoint. SQLite's default of 4 MB is 20 % slower."""
 
@@ -346,6 +348,14 @@ class Spool(Closing):
         """Return the log entry of the reading with this index."""
         (entry,) = self.log_entries(channel, index, index + 1)
         return entry
+
+    def check_writable(self) -> None:
+        """Write a page without a change. Raises `SpoolUnavailable`, or `SpoolFull` if the disk is full."""
+        # The page may fit into space that the write-ahead log already has.
+        if shutil.disk_usage(self.path.parent).free < _LEAST_FREE_BYTES:
+            raise SpoolFull(f"{self.path}: the disk is full", field="path", hint="free disk space")
+        with self._db.typed_errors(), self._lock, self._transaction():
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
 
     def make_public(self, channel: str) -> None:
         """Create a channel whose entries have no salt. Raises `Conflict` if it exists with salted entries."""

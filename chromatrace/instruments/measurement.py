@@ -101,6 +101,15 @@ def read_measurement(paths: Sequence[Path], pair: tuple[Path, Path] | None, opti
     return _combined(results, states, options)
 
 
+def measure_contents(
+    files: Sequence[tuple[str, bytes]], pair: tuple[tuple[str, bytes], tuple[str, bytes]] | None, options: ReadOptions
+) -> MeasuredFiles:
+    """Do the same as `read_measurement` with the names and contents of files."""
+    results = tuple(result_of(data, name, options) for name, data in files)
+    states = None if pair is None else tuple(result_of(data, name, options) for name, data in pair)
+    return _combined(results, None if states is None else (states[0], states[1]), options)
+
+
 def reader_options(settings: ReaderSettings) -> ReadOptions:
     """Return the options of the readers that a statement names."""
     series = SeriesOptions(settings.area_cm2, settings.cycles, settings.decimal)

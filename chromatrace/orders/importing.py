@@ -26,7 +26,7 @@ class OrderFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did. `ignored`: columns of the file that are not used."""
+    """Result of an import. `ignored`: columns of the file that are not used."""
 
     created: tuple[Change, ...]
     updated: tuple[Change, ...]

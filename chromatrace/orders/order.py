@@ -17,7 +17,7 @@ MAX_QUANTITY = 2**31 - 1
 
 
 class OrderState(StrEnum):
-    """What the ERP says about an order."""
+    """Status of an order in the ERP."""
 
     PLANNED = "planned"
     RELEASED = "released"

@@ -41,7 +41,7 @@ class OrderVersion:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What storing one order did: `version` is its version now; `difference` is None if it is new."""
+    """A stored order: `version` is its version now; `difference` is None if it is new."""
 
     number: str
     version: int
@@ -50,7 +50,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What storing a file did."""
+    """Result of storing a file."""
 
     created: tuple[Change, ...]
     updated: tuple[Change, ...]

@@ -42,7 +42,7 @@ class OrderRow(OrderBase):
 
 
 class VersionRow(OrderBase):
-    """One version of an order. `difference`: JSON of the members that changed; `import_id`: what sent it."""
+    """One version of an order. `difference`: JSON of the members that changed; `import_id`: its file or request."""
 
     __tablename__ = "order_versions"
     plant: Mapped[str] = mapped_column(String(100), primary_key=True)
@@ -94,7 +94,7 @@ class TokenRow(OrderBase):
 
 
 class SentRow(OrderBase):
-    """What a target was last told about an order: the digest of the newest message of each type."""
+    """The digest of the newest message of each type about an order, for each target."""
 
     __tablename__ = "order_webhook_states"
     plant: Mapped[str] = mapped_column(String(100), primary_key=True)

@@ -20,7 +20,7 @@ _PREFIX = "cto_"
 
 
 class TokenScope(StrEnum):
-    """What a token may do."""
+    """Rights of a token."""
 
     READ = "orders:read"
     WRITE = "orders:write"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.plant.check_sheets import check_stages, read_check_sheet
 from chromatrace.plant.devices import check_device
 from chromatrace.plant.equipment import read_instrument, read_machine
 from chromatrace.plant.errors import PlantError
 from chromatrace.plant.gateway_options import GatewayOptions, read_channel, read_gateway, read_layout
 from chromatrace.plant.models import check_model
-from chromatrace.plant.names import Names
+from chromatrace.plant.names import DefinesRecordKinds, Names
 from chromatrace.plant.plant_sources import read_source
 from chromatrace.plant.production import check_preconditions, read_material, read_product, read_station, read_tag
 from chromatrace.plant.record_kinds import check_record_kinds, read_record_kind
@@ -65,6 +68,7 @@ def read_plant(document: TomlDocument, folder: Path) -> Plant | None:
     departments = dict.fromkeys(names["stations"], "") | {s.id: s.department or s.name for s in stations}
     kinds = [(table.path(), read_record_kind(table, departments)) for table in top.tables("record_kinds")]
     check_record_kinds(((path, kind) for path, kind in kinds if kind is not None), document)
+    sections = {section.name: section.read(top, names) for section in SECTIONS}
     plant = top.build(
         Plant,
         name=top.text("name", maximum=100),
@@ -80,7 +84,7 @@ def read_plant(document: TomlDocument, folder: Path) -> Plant | None:
         check_sheets=check_stages(
             top.parts(read_check_sheet(table, names) for table in top.tables("check_sheets")), document
         ),
-        record_kinds=tuple(kind for _, kind in kinds if kind is not None),
+        record_kinds=(*(kind for _, kind in kinds if kind is not None), *_section_kinds(sections.values())),
         shop_floor=read_shop_floor(top.table("shop_floor"), stations) if "shop_floor" in top else None,
         channels=top.parts(read_channel(table) for table in top.tables("channels")),
         layouts=dict(top.parts(read_layout(table) for table in top.tables("layouts"))),
@@ -88,13 +92,20 @@ def read_plant(document: TomlDocument, folder: Path) -> Plant | None:
         machines=top.parts(read_machine(table, names) for table in top.tables("machines")),
         instruments=top.parts(read_instrument(table, names) for table in top.tables("instruments")),
         gateway=top.part(read_gateway(top.table("gateway", {}))) or GatewayOptions(),
-        sections={section.name: section.read(top, names) for section in SECTIONS},
+        sections=sections,
     )
     if "model" in top:
         check_model(names, top)
     if "device" in top:
         check_device(names, top)
     return None if document.mistakes else plant
+
+
+def _section_kinds(contents: Iterable[Any]) -> Iterator[RecordKind]:
+    """Yield the kinds of record that sections define themselves."""
+    for content in contents:
+        if isinstance(content, DefinesRecordKinds):
+            yield from content.record_kinds()
 
 
 def _read(document: TomlDocument, folder: Path, complete: bool) -> Plant:

@@ -15,7 +15,7 @@ _MAX_EVERY = 1_000_000
 class ForecastPlan:
     """The forecast of a tag: a Markov chain over the states in control, warning and out of control.
 
-    centre, sigma  of the process in control; the warning and action limits are `warning` and `action` sigmas away
+    centre, sigma  of the process in control; the limits are 2 and 3 sigmas away
     steps          numbers of readings ahead
     every          a forecast is stored once in this number of readings
     forgetting     weight of earlier transitions, for each reading
@@ -24,8 +24,6 @@ class ForecastPlan:
     tag: str
     centre: float
     sigma: float
-    warning: float = 2.0
-    action: float = 3.0
     steps: tuple[int, ...] = (1, 10)
     every: int = 60
     forgetting: float = 0.99
@@ -43,7 +41,6 @@ def _read(top: TomlTable, names: Names) -> tuple[ForecastPlan, ...]:
 
 
 def _read_plan(table: TomlTable, names: Names) -> ForecastPlan | None:
-    warning = table.number("warning", 2.0, above=0)
     forgetting = table.number("forgetting", 0.99, above=0)
     if forgetting > 1:
         table.mistake("forgetting", f"{forgetting:g} is too large; it must be at most 1")
@@ -52,8 +49,6 @@ def _read_plan(table: TomlTable, names: Names) -> ForecastPlan | None:
         tag=table.reference("tag", "tag", names["tags"]),
         centre=table.number("centre"),
         sigma=table.number("sigma", above=0),
-        warning=warning,
-        action=table.number("action", 3.0, above=warning),
         steps=_steps(table),
         every=table.integer("every", 60, at_least=1, at_most=_MAX_EVERY),
         forgetting=forgetting,

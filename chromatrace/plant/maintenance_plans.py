@@ -1,4 +1,4 @@
-"""Section `[[maintenance]]` of a plant file: what must be maintained, and when."""
+"""Section `[[maintenance]]` of a plant file: maintenance tasks and their limits."""
 
 from __future__ import annotations
 

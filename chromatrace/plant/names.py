@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
+from chromatrace.domain.record_kinds import RecordKind
 from chromatrace.storage.toml import TomlDocument, TomlTable
 
 _Content = TypeVar("_Content")
@@ -36,6 +37,14 @@ class Names:
         if section not in self._ids:
             self._ids[section] = self._document.unique(section, ID_KEYS.get(section, "id"))
         return self._ids[section]
+
+
+@runtime_checkable
+class DefinesRecordKinds(Protocol):
+    """The content of a section that defines kinds of record itself."""
+
+    def record_kinds(self) -> tuple[RecordKind, ...]:
+        """Return the kinds of record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from chromatrace.ingest.modbus.settings import ModbusSettings, parse_address
 from chromatrace.ingest.mqtt.settings import MqttSecurity, MqttSettings
 from chromatrace.ingest.mqtt.topics import JsonTag, check_tags, json_tag
 from chromatrace.ingest.opcua.settings import PLANT_NAMESPACE, OpcUaSecurity, OpcUaSettings
-from chromatrace.ingest.opcua.trust import read_certificate
 from chromatrace.ingest.times import TIME_UNITS
 from chromatrace.plant.names import Names
 from chromatrace.storage.toml import TomlTable
@@ -42,6 +41,8 @@ class OpcUaSource:
 
         Raises `InvalidInput` if a file cannot be read.
         """
+        from chromatrace.ingest.opcua.trust import read_certificate  # imports asyncua, which is slow
+
         security = replace(
             self.settings.security,
             password=_secret(self.password_file),

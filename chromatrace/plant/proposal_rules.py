@@ -39,6 +39,7 @@ class WriteTarget:
     device     Modbus: source of the tag in the register map; `tag`: its name there
     metric     Sparkplug: name of the metric in the birth
     read_back  OPC UA: node id of the variable that confirms the value; default: the variable itself
+    expect     value that confirms the write; default: the written one
     confirm_s  time within which the machine must confirm
     tolerance  largest difference of the confirmed number
     """
@@ -55,6 +56,7 @@ class WriteTarget:
     tag: str | None = None
     metric: str | None = None
     read_back: str | None = None
+    expect: float | str | bool | None = None
     confirm_s: float = 5.0
     tolerance: float = 1e-6
 
@@ -76,6 +78,7 @@ class ProposalRule:
     machine, tag only of this machine or tag
     role         role of the person who confirms
     samples      further samples to inspect
+    product      GTIN of the batches, if the batch tag has only the lot; default: the only product of the plant
     expires_s    time after which the proposal can no longer be confirmed
     """
 
@@ -92,13 +95,16 @@ class ProposalRule:
     probability: float = 1.0
     samples: int = 0
     expires_s: float = 3600.0
+    product: str | None = None
     write: WriteTarget | None = None
     automatic: AutomaticLimit | None = None
 
 
 def _read(top: TomlTable, names: Names) -> tuple[ProposalRule, ...]:
     protocols = _protocols(top)
-    return top.parts(_read_rule(table, names, protocols) for table in top.tables("proposals"))
+    options = top.value("twin", {})
+    has_gln = isinstance(options, Mapping) and "gln" in options
+    return top.parts(_read_rule(table, names, protocols, has_gln) for table in top.tables("proposals"))
 
 
 def _protocols(top: TomlTable) -> dict[str, str]:
@@ -107,7 +113,7 @@ def _protocols(top: TomlTable) -> dict[str, str]:
     return {str(item.get("id")): str(item.get("protocol")) for item in tables}
 
 
-def _read_rule(table: TomlTable, names: Names, protocols: Mapping[str, str]) -> ProposalRule | None:
+def _read_rule(table: TomlTable, names: Names, protocols: Mapping[str, str], has_gln: bool) -> ProposalRule | None:
     cause = cast(Cause, table.choice("when", get_args(Cause)))
     action = cast(Action, table.choice("action", get_args(Action)))
     kind = table.choice("kind", get_args(AlarmKind), "limit") if "kind" in table else None
@@ -121,6 +127,8 @@ def _read_rule(table: TomlTable, names: Names, protocols: Mapping[str, str]) -> 
     samples = table.integer("samples", 1, at_least=1, at_most=100_000)
     if action != "inspect":
         _exclude(table, action, ("samples",))
+    if action in _MACHINE_ACTIONS and not has_gln:
+        table.mistake("action", f"{action} needs the organisation whose people may confirm it", "set gln in [twin]")
     write = _write(table, names, protocols, action) if action in _MACHINE_ACTIONS else None
     if action not in _MACHINE_ACTIONS:
         _exclude(table, action, ("write", "automatic"))
@@ -139,9 +147,14 @@ def _read_rule(table: TomlTable, names: Names, protocols: Mapping[str, str]) -> 
         probability=probability,
         samples=samples if action == "inspect" else 0,
         expires_s=table.number("expires_s", 3600.0, above=0),
+        product=table.reference("product", "product", names["products"], "") or _only(names["products"]),
         write=write,
         automatic=table.part(_automatic(table.table("automatic"))) if "automatic" in table else None,
     )
+
+
+def _only(products: frozenset[str]) -> str | None:
+    return next(iter(products)) if len(products) == 1 else None
 
 
 def _exclude(table: TomlTable, choice: str, keys: tuple[str, ...]) -> None:
@@ -166,7 +179,7 @@ def _write(table: TomlTable, names: Names, protocols: Mapping[str, str], action:
     for key in _missing(protocol, texts):
         part.mistake(key, f"missing; a {protocol} source needs it")
     low, high = part.optional_number("low"), part.optional_number("high")
-    value = _value(part)
+    value = _value(part, "value")
     if action == "set-point":
         if low is None or high is None:
             part.mistake("low", "missing; a set point needs its limits low and high")
@@ -184,6 +197,7 @@ def _write(table: TomlTable, names: Names, protocols: Mapping[str, str], action:
             value=value,
             low=low,
             high=high,
+            expect=_value(part, "expect"),
             confirm_s=part.number("confirm_s", 5.0, above=0),
             tolerance=part.number("tolerance", 1e-6, at_least=0),
             **cast(Any, texts),
@@ -199,11 +213,11 @@ def _missing(protocol: str, texts: Mapping[str, str | None]) -> tuple[str, ...]:
     return tuple(key for key in _TARGETS.get(protocol, ()) if texts[key] is None)
 
 
-def _value(part: TomlTable) -> float | str | bool | None:
-    value = part.value("value")
+def _value(part: TomlTable, name: str) -> float | str | bool | None:
+    value = part.value(name)
     if value is None or isinstance(value, str | bool):
         return value
-    return part.number("value")
+    return part.number(name)
 
 
 PROPOSALS: Section[tuple[ProposalRule, ...]] = Section("proposals", _read)

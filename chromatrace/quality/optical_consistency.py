@@ -1,6 +1,6 @@
 """Optical consistency: coloration efficiency · charge density must equal the change of optical density.
 
-A record that violates this has a measurement error; it says nothing about the product.
+A record that violates this has a measurement error; the product may be good.
 """
 
 from __future__ import annotations

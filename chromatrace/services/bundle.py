@@ -106,6 +106,13 @@ def _transactions(snapshot: Snapshot, batch: BatchView, anchors: list[AnchorView
         inspector = snapshot.operator(inspection.inspector)
         if inspector is not None:
             yield inspector.changed.tx_hash
+    for licence in snapshot.licences(batch.producer):
+        if licence.prefix.covers(batch.gtin):
+            yield licence.changed.tx_hash
+    for accreditation in snapshot.accreditations():
+        accreditors, lines = (None, batch.producer), (None, batch.gtin)
+        if accreditation.body in parties and accreditation.accreditor in accreditors and accreditation.gtin in lines:
+            yield accreditation.changed.tx_hash
     for event in snapshot.route_events(batch.route) if batch.route is not None else ():
         yield event.tx_hash
         number = event.args.get("organisation")

@@ -33,20 +33,22 @@ def plan_recall(
     """Plan the recall of `batches`: the origin first, then its descendants, as `snapshot` has them.
 
     `organisation` is the number of the supervisor's organisation; an authority may recall every batch. `pending` are
-    batches whose recall has been sent and is not in a block yet.
+    batches whose recall or notice has been sent and is not in a block yet.
     """
     inputs = snapshot.inputs_by_batch([batch.batch_id for batch in batches])
+    view = snapshot.organisation(organisation)
+    is_authority = view is not None and view.kind is OrganisationKind.AUTHORITY
+    noticed = snapshot.noticed(list(inputs)) | set(pending)
     recallables = [
         Recallable(
             batch.batch_id,
             batch.producer,
-            batch.recalled or batch.batch_id in pending,
+            batch.recalled or (batch.batch_id in pending and (is_authority or batch.producer == organisation)),
             tuple(used.batch for used in inputs[batch.batch_id]),
+            batch.batch_id in noticed,
         )
         for batch in batches
     ]
-    view = snapshot.organisation(organisation)
-    is_authority = view is not None and view.kind is OrganisationKind.AUTHORITY
     parts = {
         batch.batch_id: Parts(
             batch.serial_root or ZERO_BYTES32, batch.content_digest, batch.route or ZERO_BYTES32, inputs[batch.batch_id]

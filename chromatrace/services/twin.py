@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import logging
 import threading
 import time
 from collections.abc import Iterable
@@ -14,20 +15,26 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from chromatrace.chain.client import Chain
-from chromatrace.domain.errors import NotAuthorised
+from chromatrace.domain.errors import ChromaTraceError, NotAuthorised
 from chromatrace.domain.rights import Role
+from chromatrace.plant.proposal_rules import PROPOSALS
+from chromatrace.services.proposals import ActionRecorder, settle_holds
 from chromatrace.services.records import plant_of
 from chromatrace.services.rights import rights_of
 from chromatrace.services.workspace import Workspace
+from chromatrace.twin.actions.execute import Executor
 from chromatrace.twin.follower import TwinFollower, rebuilt
 from chromatrace.twin.plan import TwinPlan, plan_of
 from chromatrace.twin.store.alarms import AlarmView
 from chromatrace.twin.store.database import TwinStore
+from chromatrace.twin.store.proposals import ProposalView
 from chromatrace.twin.views import TwinReader
 
 if TYPE_CHECKING:
     from chromatrace.plant.records import Plant
 
+_ACTIONS_S = 1.0
+_logger = logging.getLogger(__name__)
 ALARM_ROLES = Role.SUPERVISOR | Role.PRODUCER | Role.GATEWAY | Role.INSPECTOR
 """One of these roles may acknowledge and shelve alarms."""
 ALARM_COLUMNS = tuple(field.name for field in dataclasses.fields(AlarmView))
@@ -69,13 +76,51 @@ def open_reader(workspace: Workspace, store: TwinStore, plan: TwinPlan, *, live:
     return TwinReader(store, plan, workspace.spool if live else None)
 
 
-def follow(workspace: Workspace, store: TwinStore, plan: TwinPlan, stop: threading.Event, poll_s: float) -> None:
-    """Follow the logs until `stop` is set, then store the state. Raises `TwinBusyError` if another process does."""
+def follow(workspace: Workspace, store: TwinStore, plant: Plant, stop: threading.Event, poll_s: float) -> None:
+    """Follow the logs until `stop` is set, then store the state. Raises `TwinBusyError` if another process does.
+
+    A thread carries out confirmed actions meanwhile.
+    """
     with store.following():
-        follower = TwinFollower(workspace.spool, store, plan)
+        follower = TwinFollower(workspace.spool, store, plan_of(plant))
         follower.start()
-        follower.run(stop, poll_s)
-        follower.snapshot()
+        actions = threading.Thread(target=_act, args=(workspace, store, plant, stop), name="twin-actions")
+        actions.start()
+        try:
+            follower.run(stop, poll_s)
+            follower.snapshot()
+        finally:
+            stop.set()
+            actions.join()
+
+
+def _act(workspace: Workspace, store: TwinStore, plant: Plant, stop: threading.Event) -> None:
+    """Carry out actions until `stop` is set. An error is logged, and the next round tries again."""
+    if not plant.section(PROPOSALS):
+        return
+    logged = ""
+    while not stop.is_set():
+        try:
+            carry_out(workspace, store, plant)
+            logged = ""
+        except ChromaTraceError as error:
+            if str(error) != logged:
+                _logger.warning("actions: %s", error)
+            logged = str(error)
+        stop.wait(_ACTIONS_S)
+
+
+def carry_out(workspace: Workspace, store: TwinStore, plant: Plant) -> list[ProposalView]:
+    """Carry out all confirmed actions at machines, settle holds, and record ended actions on the chain.
+
+    Return the actions that ended. Raises `TwinBusyError` if another process carries out actions.
+    """
+    with store.executing():
+        executor = Executor(store, {source.id: source for source in plant.sources}, now_ns)
+        ended = executor.recover() + executor.run()
+        ended += settle_holds(store, workspace.outbox, now_ns())
+        ActionRecorder(workspace, store, plant).run(now_ns())
+    return ended
 
 
 def rebuild(workspace: Workspace, store: TwinStore, plan: TwinPlan) -> RebuildReport:

@@ -5,6 +5,7 @@ ChromaTraceError
 │   ├── TwinBusyError            another process follows the logs for this database
 │   └── MachineUnreachable       a machine does not respond
 ├── Conflict
+│   ├── MachineRejected          a machine rejected a command; nothing was written
 │   ├── AlarmStateError          the alarm is not in a state that allows it
 │   ├── ProposalStateError       the proposal was already confirmed, rejected or has expired
 │   └── ForeignTwinError         the database holds the twin of another plant or of other logs
@@ -27,6 +28,10 @@ class TwinBusyError(Unavailable):
 
 class MachineUnreachable(Unavailable):
     """A machine does not respond."""
+
+
+class MachineRejected(Conflict):
+    """A machine rejected a command; nothing was written."""
 
 
 class AlarmStateError(Conflict):

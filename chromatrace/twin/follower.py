@@ -22,13 +22,17 @@ from chromatrace.ingest.records import ReadingFields
 from chromatrace.twin.effects import AlarmCleared, AlarmRaised, Effect
 from chromatrace.twin.errors import ForeignTwinError
 from chromatrace.twin.plan import NS_PER_S, Priority, TwinPlan
+from chromatrace.twin.rules import drafts
 from chromatrace.twin.state.channel import ChannelMirror
-from chromatrace.twin.state.mirror import Mirror, encode
+from chromatrace.twin.state.mirror import Mirror
 from chromatrace.twin.store.database import TwinStore
 from chromatrace.twin.store.effects import StoredState, open_alarms, store_cursor, store_effects, store_snapshot
 from chromatrace.twin.store.models import CursorRow, SnapshotRow, TwinRow
+from chromatrace.twin.store.proposals import propose
 
 BATCH = 4096
+SILENT_KEY = "silent"
+"""Condition of a channel without readings. It depends on the clock, so it is not part of the state."""
 _SNAPSHOT_NS = 60 * NS_PER_S
 _WATCHED_NS = NS_PER_S // 3
 _RETRY_S = 2.0
@@ -58,6 +62,7 @@ class TwinFollower:
         self._log, self._store, self._plan = log, store, plan
         self.mirror = Mirror(plan)
         self._snapshot_ns: dict[str, tuple[int, int]] = {}
+        self._silent: set[str] = set()
 
     def start(self) -> None:
         """Rebuild the state at the stored log sizes: from the newest snapshot of this plan, else from the beginning.
@@ -65,7 +70,7 @@ class TwinFollower:
         Raises `ForeignTwinError` if the store belongs to another plant or the logs are not the ones that it was
         computed from.
         """
-        self.mirror, self._snapshot_ns = Mirror(self._plan), {}
+        self.mirror, self._snapshot_ns, self._silent = Mirror(self._plan), {}, set()
         with self._store.begin() as session:
             known = session.scalars(select(TwinRow)).one_or_none()
             if known is None:
@@ -122,13 +127,18 @@ class TwinFollower:
         stop = min(size, start + BATCH)
         if start < stop:
             effects = mirror.apply(start, self._log.fields(channel, start, stop))
+            if channel in self._silent:
+                effects.append(AlarmCleared(channel, stop, SILENT_KEY, mirror.state.clock_ns))
+                self._silent.discard(channel)
             leaf = self._leaf(channel, stop)
             with self._store.begin() as session:
                 self.store(session, effects)
                 store_cursor(session, channel, stop, leaf)
                 if self._snapshot_due(session, mirror):
                     self._store_snapshot(session, mirror)
-        elif self._snapshot_ns.get(channel, (-1, 0))[0] != start:
+            return stop - start
+        self._check_silence(mirror)
+        if self._snapshot_ns.get(channel, (-1, 0))[0] != start:
             # The plant may be quiet when a page is opened: store what the last readings changed.
             with self._store.read() as session:
                 due = self._snapshot_due(session, mirror)
@@ -137,10 +147,29 @@ class TwinFollower:
                     self._store_snapshot(session, mirror)
         return stop - start
 
+    def _check_silence(self, mirror: ChannelMirror) -> None:
+        """Raise an alarm if a channel has had no readings for longer than any tag may be stale, by the clock."""
+        state, limit_ns = mirror.state, self._plan.alarms.stale_after_ns
+        if limit_ns is None or not state.clock_ns or state.channel in self._silent:
+            return
+        silent_ns = time.time_ns() - state.clock_ns
+        if silent_ns <= limit_ns:
+            return
+        self._silent.add(state.channel)
+        message = f"{state.channel} has no readings since {silent_ns / NS_PER_S:.0f} s"
+        data = {"last_received_ns": state.clock_ns}
+        effect = AlarmRaised(
+            state.channel, state.size, SILENT_KEY, "silent", Priority.HIGH, time.time_ns(), message, data=data
+        )
+        with self._store.begin() as session:
+            if all(alarm.key != SILENT_KEY for alarm in open_alarms(session, state.channel)):
+                self.store(session, [effect])
+
     def store(self, session: Session, effects: Sequence[Effect]) -> None:
-        """Store effects of one step."""
-        if effects:
-            store_effects(session, effects)
+        """Store the effects of one step, and the proposals that follow from them."""
+        for row, _ in store_effects(session, effects):
+            for draft in drafts(self._plan.rules, row, time.time_ns()):
+                propose(session, draft)
 
     def _snapshot_due(self, session: Session, mirror: ChannelMirror) -> bool:
         _, stored_ns = self._snapshot_ns.get(mirror.state.channel, (0, 0))
@@ -153,7 +182,7 @@ class TwinFollower:
     def _store_snapshot(self, session: Session, mirror: ChannelMirror) -> None:
         state, now = mirror.state, time.time_ns()
         if self._snapshot_ns.get(state.channel, (-1, 0))[0] != state.size:
-            encoded = encode(state)
+            encoded = mirror.encoded()
             digest = hashlib.sha256(encoded).hexdigest()
             store_snapshot(session, StoredState(state.channel, state.size, self._plan.digest, encoded, digest))
         self._snapshot_ns[state.channel] = state.size, now
@@ -175,6 +204,9 @@ class TwinFollower:
         state = mirror.state
         with self._store.begin() as session:
             stored = {alarm.key for alarm in open_alarms(session, state.channel)}
+            if SILENT_KEY in stored:
+                stored.remove(SILENT_KEY)
+                self._silent.add(state.channel)
             effects: list[Effect] = [
                 AlarmCleared(state.channel, state.size, key, state.clock_ns)
                 for key in sorted(stored - state.alarms.keys())

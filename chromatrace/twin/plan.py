@@ -11,15 +11,20 @@ from functools import cached_property
 from typing import Any
 
 from chromatrace.domain.errors import NotFound
+from chromatrace.domain.identifiers import Gln
+from chromatrace.domain.reading import ReadingValue
+from chromatrace.domain.units import convert
 from chromatrace.plant.alarm_settings import ALARMS, AlarmSettings, Priority, TagAlarms
+from chromatrace.plant.chart_plans import CHARTS, ChartPlan
 from chromatrace.plant.forecast_plans import FORECASTS, ForecastPlan
 from chromatrace.plant.proposal_rules import PROPOSALS, ProposalRule
 from chromatrace.plant.records import Plant, Tag
+from chromatrace.plant.twin_options import TWIN
 
 __all__ = ["NS_PER_S", "AlarmSettings", "MachinePlan", "MachineStatus", "Priority", "TagPlan", "TwinPlan"]
 
 NS_PER_S = 1_000_000_000
-_FORMAT = 1
+_FORMAT = 3
 """Number of the stored form of the state; a new one makes the state be computed anew."""
 
 
@@ -40,6 +45,7 @@ class TagPlan:
     name           as in the log, or its last path component
     low, high      range of the instrument
     stale_after_ns time without a good value after which the tag is stale; None: never
+    convert_from   unit of the readings in the log; None: it is `unit`
     """
 
     name: str
@@ -51,6 +57,17 @@ class TagPlan:
     priority: Priority = Priority.MEDIUM
     stale_after_ns: int | None = None
     machine: str | None = None
+    convert_from: str | None = None
+
+    def in_unit(self, value: float) -> float:
+        """Return the value of a reading in the unit of the tag."""
+        return value if self.convert_from is None else convert(value, self.convert_from, self.unit)
+
+    def shown(self, value: ReadingValue, unit: str) -> tuple[ReadingValue, str]:
+        """Return the value of a reading and its unit as they are shown."""
+        if self.convert_from is None or not isinstance(value, float | int):
+            return value, unit
+        return self.in_unit(float(value)), self.unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +105,27 @@ class MachinePlan:
             if tag is not None:
                 yield role, tag
 
-    def has_tag(self, tag: str) -> bool:
-        """Return whether a tag of the log belongs to the machine, by its whole name or its last path component."""
-        last = tag.rpartition("/")[2]
-        special = {name for _, name in self.roles()} | ({self.reason_tag} if self.reason_tag else set())
-        return tag in self.tags or last in self.tags or tag in special or last in special
+    def names(self) -> frozenset[str]:
+        """Return the names of all its tags."""
+        reason = {self.reason_tag} if self.reason_tag else set()
+        return self.tags | {name for _, name in self.roles()} | reason
 
 
 @dataclass(frozen=True)
 class TwinPlan:
-    """The twin's part of a plant file. `digest` changes if the state must be computed anew."""
+    """The twin's part of a plant file. `digest` changes if the state must be computed anew.
+
+    gln  organisation whose people may confirm proposals
+    """
 
     name: str
     machines: tuple[MachinePlan, ...] = ()
     tags: tuple[TagPlan, ...] = ()
+    charts: tuple[ChartPlan, ...] = ()
     forecasts: tuple[ForecastPlan, ...] = ()
     rules: tuple[ProposalRule, ...] = ()
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
+    gln: Gln | None = None
     digest: str = ""
 
     def machine(self, machine_id: str) -> MachinePlan:
@@ -119,22 +140,53 @@ class TwinPlan:
 
         If several machines have the tag, the one whose id or name is the reading's source is selected.
         """
+        having = {machine.id: machine for name in names_of(tag, source) for machine in self._machines.get(name, ())}
         found = [
             machine
-            for machine in self.machines
-            if machine.channel in (None, channel) and machine.source in (None, source) and machine.has_tag(tag)
+            for machine in having.values()
+            if machine.channel in (None, channel) and machine.source in (None, source)
         ]
         if len(found) > 1:
             found = [machine for machine in found if source in (machine.id, machine.name, machine.source)]
         return found[0] if len(found) == 1 else None
 
-    def tag_of(self, tag: str) -> TagPlan | None:
-        """Return the plan of a tag of the log, by its whole name or its last path component."""
-        return self._tags.get(tag) or self._tags.get(tag.rpartition("/")[2])
+    def tag_of(self, tag: str, source: str = "") -> TagPlan | None:
+        """Return the plan of a tag of the log, by source/tag, its whole name or its last path component."""
+        return next((self._tags[name] for name in names_of(tag, source) if name in self._tags), None)
+
+    def chart_of(self, tag: str, source: str = "") -> ChartPlan | None:
+        """Return the chart of a tag of the log. See `tag_of`."""
+        return next((self._charts[name] for name in names_of(tag, source) if name in self._charts), None)
+
+    def forecast_of(self, tag: str, source: str = "") -> ForecastPlan | None:
+        """Return the forecast of a tag of the log. See `tag_of`."""
+        return next((self._forecasts[name] for name in names_of(tag, source) if name in self._forecasts), None)
+
+    @cached_property
+    def _machines(self) -> Mapping[str, list[MachinePlan]]:
+        """The machines of each tag."""
+        machines: dict[str, list[MachinePlan]] = {}
+        for machine in self.machines:
+            for name in machine.names():
+                machines.setdefault(name, []).append(machine)
+        return machines
+
+    @cached_property
+    def _charts(self) -> Mapping[str, ChartPlan]:
+        return {plan.tag: plan for plan in self.charts}
+
+    @cached_property
+    def _forecasts(self) -> Mapping[str, ForecastPlan]:
+        return {plan.tag: plan for plan in self.forecasts}
 
     @cached_property
     def _tags(self) -> Mapping[str, TagPlan]:
         return {plan.name: plan for plan in self.tags}
+
+
+def names_of(tag: str, source: str) -> tuple[str, ...]:
+    """Return the names by which a plant file may call a tag of the log."""
+    return f"{source}/{tag}", tag, tag.rpartition("/")[2]
 
 
 def plan_of(plant: Plant) -> TwinPlan:
@@ -160,9 +212,12 @@ def plan_of(plant: Plant) -> TwinPlan:
         for machine in plant.machines
     )
     tags = tuple(_tag(tag, alarms) for tag in plant.tags)
-    plan = TwinPlan(plant.name, machines, tags, plant.section(FORECASTS), plant.section(PROPOSALS), alarms)
+    charts, forecasts = plant.section(CHARTS), plant.section(FORECASTS)
+    rules, gln = plant.section(PROPOSALS), plant.section(TWIN).gln
+    plan = TwinPlan(plant.name, machines, tags, charts, forecasts, rules, alarms, gln)
     # The state depends on these fields only.
-    content = (_FORMAT, [sorted_fields(machine) for machine in machines], tags, plan.forecasts, sorted_fields(alarms))
+    machine_fields = [sorted_fields(machine) for machine in machines]
+    content = (_FORMAT, machine_fields, tags, charts, forecasts, sorted_fields(alarms))
     return replace(plan, digest=hashlib.sha256(repr(content).encode()).hexdigest())
 
 
@@ -191,4 +246,5 @@ def _tag(tag: Tag, alarms: AlarmSettings) -> TagPlan:
         own.priority,
         own.stale_after_ns,
         tag.machine,
+        tag.convert_from,
     )

@@ -20,7 +20,7 @@ from chromatrace.twin.charts.model import Window
 from chromatrace.twin.charts.subgroups import Array
 
 MAX_ROWS = 1_000_000
-MAX_BYTES = 256 << 20
+MAX_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def read_recording(path: Path, columns: Sequence[Column], *, is_transposed: bool
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}", field="path") from error
     if len(data) > MAX_BYTES:
-        raise InvalidInput(f"{path} has more than {MAX_BYTES >> 20} MiB", field="path")
+        raise InvalidInput(f"{path} has more than {MAX_BYTES >> 20} MiB", field="path", hint="split the file")
     layout = Layout(columns=tuple(columns), transposed=is_transposed)
     try:
         table = number_table(open_rows(io.BytesIO(data), path, layout), layout, maximum_rows=MAX_ROWS)

@@ -211,13 +211,14 @@ def plant_view(
 
 
 def _value(plan: TwinPlan, channel: ChannelState, series: SeriesState, now_ns: int) -> ValueView:
-    tag = plan.tag_of(series.tag)
+    tag = plan.tag_of(series.tag, series.source)
+    value, unit = (series.value, series.unit) if tag is None else tag.shown(series.value, series.unit)
     return ValueView(
         channel.channel,
         series.source,
         series.tag,
-        series.value,
-        series.unit,
+        value,
+        unit,
         series.quality,
         series.source_time_ns,
         series.received_ns,

@@ -5,15 +5,27 @@ import {
     AccessControlDefaultAdminRules
 } from "@openzeppelin/contracts/access/extensions/AccessControlDefaultAdminRules.sol";
 import {IConsortium} from "../interfaces/IConsortium.sol";
+import {IGtinLicences} from "../interfaces/IGtinLicences.sol";
 import {OrgId, OrgIds} from "../interfaces/Types.sol";
 import {GS1} from "../libraries/GS1.sol";
 import {ContractRoles, Roles, Scopes} from "../libraries/Rights.sol";
+import {GtinLicences} from "./GtinLicences.sol";
 
 /// @title Organisations, operators, roles and read scopes of a consortium
 /// @dev The default admin (`DEFAULT_ADMIN_ROLE`) grants the contract roles. It is transferred in two steps with a delay.
-contract Consortium is IConsortium, AccessControlDefaultAdminRules {
+contract Consortium is IConsortium, GtinLicences, AccessControlDefaultAdminRules {
+    /// @dev One slot: an organisation and its first licence. Most registrations need no further slot.
+    struct StoredOrganisation {
+        OrganisationKind kind;
+        bool active;
+        uint16 permittedRoles;
+        uint64 validUntil;
+        uint64 gln;
+        uint48 firstLicence;
+    }
+
     uint32 private _organisationCount;
-    mapping(OrgId => Organisation) private _organisations;
+    mapping(OrgId => StoredOrganisation) private _organisations;
     mapping(uint64 gln => OrgId) private _organisationOfGln;
     mapping(address => Operator) private _operators;
     mapping(OrgId owner => mapping(OrgId reader => mapping(uint64 gtin => Grant))) private _grants;
@@ -58,7 +70,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
 
         id = OrgId.wrap(++_organisationCount);
         _organisationOfGln[gln] = id;
-        _organisations[id] = Organisation(kind, true, permittedRoles, validUntil, gln);
+        _organisations[id] = StoredOrganisation(kind, true, permittedRoles, validUntil, gln, 0);
         emit OrganisationRegistered(id, kind, gln, permittedRoles, validUntil, name);
     }
 
@@ -70,7 +82,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
         notInThePast(validUntil)
     {
         _requireKnownRoles(permittedRoles);
-        Organisation storage organisation_ = _organisations[id];
+        StoredOrganisation storage organisation_ = _organisations[id];
         organisation_.permittedRoles = permittedRoles;
         organisation_.validUntil = validUntil;
         emit OrganisationChanged(id, permittedRoles, validUntil);
@@ -90,6 +102,22 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
         emit OrganisationReinstated(id, msg.sender);
     }
 
+    /// @inheritdoc IGtinLicences
+    function license(OrgId id, uint64 prefix, uint8 digits)
+        external
+        onlyRole(ContractRoles.REGISTRAR)
+        onlyRegistered(id)
+    {
+        uint48 licence = _grantLicence(id, prefix, digits);
+        if (_organisations[id].firstLicence == 0) _organisations[id].firstLicence = licence;
+    }
+
+    /// @inheritdoc IGtinLicences
+    function withdrawLicence(uint64 prefix, uint8 digits) external onlyRole(ContractRoles.REGISTRAR) {
+        (OrgId id, uint48 licence) = _endLicence(prefix, digits);
+        if (_organisations[id].firstLicence == licence) _organisations[id].firstLicence = 0;
+    }
+
     // ------------------------------------------------------------------ operators
 
     /// @inheritdoc IConsortium
@@ -107,8 +135,13 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
         if (operator_.active && operator_.organisation != id) {
             revert OperatorOfAnotherOrganisation(account, operator_.organisation);
         }
+        if (roles & Roles.ADMIN == 0 || validUntil < operator_.validUntil) _protectAdministrator(account);
 
-        _operators[account] = Operator(id, true, roles, validUntil);
+        if (!operator_.active || operator_.validUntil < block.timestamp) ++operator_.appointment;
+        operator_.organisation = id;
+        operator_.active = true;
+        operator_.roles = roles;
+        operator_.validUntil = validUntil;
         emit OperatorAppointed(account, id, roles, validUntil, msg.sender);
     }
 
@@ -117,6 +150,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
         OrgId id = _operators[account].organisation;
         if (id == OrgIds.NONE) revert UnknownOperator(account);
         if (!_operators[account].active) revert OperatorInactive(account);
+        _protectAdministrator(account);
         _operators[account].active = false;
         emit OperatorDismissed(account, id, msg.sender);
     }
@@ -149,6 +183,12 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     }
 
     /// @inheritdoc IConsortium
+    function authoriseProduct(address account, uint16 roles, uint64 gtin) external view returns (OrgId id) {
+        id = _authorise(account, roles);
+        _requireLicence(id, _organisations[id].firstLicence, gtin);
+    }
+
+    /// @inheritdoc IConsortium
     function isAuthorised(address account, uint16 roles) external view returns (bool) {
         (, uint16 held) = _activeRoles(account);
         return held & roles != 0;
@@ -171,7 +211,8 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
 
     /// @inheritdoc IConsortium
     function organisation(OrgId id) external view returns (Organisation memory) {
-        return _organisations[id];
+        StoredOrganisation memory stored = _organisations[id];
+        return Organisation(stored.kind, stored.active, stored.permittedRoles, stored.validUntil, stored.gln);
     }
 
     /// @inheritdoc IConsortium
@@ -196,6 +237,14 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
 
     // ------------------------------------------------------------------ internal
 
+    /// @dev Only the registrar can take the role `ADMIN` from an account that holds it. An administrator that removes others,
+    /// or itself by mistake, could leave the organisation without one.
+    function _protectAdministrator(address account) private view {
+        if (hasRole(ContractRoles.REGISTRAR, msg.sender)) return;
+        (, uint16 held) = _activeRoles(account);
+        if (held & Roles.ADMIN != 0) revert AdministratorProtected(account);
+    }
+
     /// @dev Like `_activeRoles`, but revert with the reason.
     function _authorise(address account, uint16 roles) private view returns (OrgId id) {
         Operator storage operator_ = _operators[account];
@@ -203,7 +252,7 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
         if (id == OrgIds.NONE) revert UnknownOperator(account);
         if (!operator_.active) revert OperatorInactive(account);
         if (operator_.validUntil < block.timestamp) revert OperatorExpired(account, operator_.validUntil);
-        Organisation storage organisation_ = _organisations[id];
+        StoredOrganisation storage organisation_ = _organisations[id];
         if (!organisation_.active) revert OrganisationInactive(id);
         if (organisation_.validUntil < block.timestamp) revert OrganisationExpired(id, organisation_.validUntil);
         uint16 held = operator_.roles & organisation_.permittedRoles;
@@ -214,12 +263,12 @@ contract Consortium is IConsortium, AccessControlDefaultAdminRules {
     /// that the organisation does not permit are excluded.
     function _activeRoles(address account) private view returns (OrgId, uint16) {
         Operator storage operator_ = _operators[account];
-        Organisation storage organisation_ = _organisations[operator_.organisation];
+        StoredOrganisation storage organisation_ = _organisations[operator_.organisation];
         bool active = operator_.active && operator_.validUntil >= block.timestamp && _isActive(organisation_);
         return active ? (operator_.organisation, operator_.roles & organisation_.permittedRoles) : (OrgIds.NONE, 0);
     }
 
-    function _isActive(Organisation storage organisation_) private view returns (bool) {
+    function _isActive(StoredOrganisation storage organisation_) private view returns (bool) {
         return organisation_.active && organisation_.validUntil >= block.timestamp;
     }
 

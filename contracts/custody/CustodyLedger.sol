@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ConsortiumBound} from "../access/ConsortiumBound.sol";
 import {IBatchRegistry} from "../interfaces/IBatchRegistry.sol";
+import {IConsortium} from "../interfaces/IConsortium.sol";
 import {ICustodyLedger} from "../interfaces/ICustodyLedger.sol";
 import {BatchId, OrgId, OrgIds} from "../interfaces/Types.sol";
 import {Roles} from "../libraries/Rights.sol";
@@ -63,19 +64,52 @@ contract CustodyLedger is ICustodyLedger, ConsortiumBound {
     }
 
     /// @inheritdoc ICustodyLedger
+    function orderReturn(BatchId id, string calldata reason) external {
+        OrgId caller = consortium.authorise(msg.sender, Roles.LOGISTICS | Roles.SUPERVISOR);
+        IBatchRegistry.Batch memory batch = _registered(id);
+        bool isAuthority = consortium.organisation(caller).kind == IConsortium.OrganisationKind.Authority
+            && consortium.isAuthorised(msg.sender, Roles.SUPERVISOR);
+        if (!isAuthority && caller != batch.producer) revert ReturnNotPermitted(id, caller);
+        if (batch.custodian == batch.producer) revert ReceiverIsCustodian(batch.producer);
+        bool urgent = isAuthority && batch.recalled;
+        if (!urgent && consortium.isActive(batch.custodian)) revert CustodianActive(id, batch.custodian);
+
+        Offer memory pending = _offers[id];
+        if (pending.to != OrgIds.NONE) {
+            delete _offers[id];
+            emit CustodyOfferWithdrawn(id, pending.from, pending.to, msg.sender);
+        }
+        emit CustodyReturnOrdered(id, batch.custodian, batch.producer, msg.sender, reason);
+        registry.recordTransfer(id, batch.producer);
+    }
+
+    /// @inheritdoc ICustodyLedger
     function offerOf(BatchId batch) external view returns (Offer memory) {
         return _offers[batch];
     }
 
-    /// @dev Require that `from` holds the batch, that it is released, and that no hold or recall blocks the transfer. A
-    /// recalled batch can go to its producer.
-    function _requireTransferable(BatchId id, OrgId from, OrgId to) private view {
-        IBatchRegistry.Batch memory batch = registry.batch(id);
+    function _registered(BatchId id) private view returns (IBatchRegistry.Batch memory batch) {
+        batch = registry.batch(id);
         if (batch.state == IBatchRegistry.BatchState.Unknown) revert IBatchRegistry.UnknownBatch(id);
+    }
+
+    /// @dev Require that `from` holds the batch, that all of it is released and units are left, and that no hold or recall
+    /// blocks the transfer. A recalled batch can go to its producer.
+    function _requireTransferable(BatchId id, OrgId from, OrgId to) private view {
+        IBatchRegistry.Batch memory batch = _registered(id);
         if (batch.custodian != from) revert NotCustodian(id, batch.custodian, from);
         if (batch.state != IBatchRegistry.BatchState.Released) revert NotReleased(id);
-        bool blocked = batch.recalled ? to != batch.producer : batch.onHold;
-        if (blocked) revert BatchBlocked(id, batch.onHold, batch.recalled);
+        bool onHold = batch.holds != 0;
+        bool blocked = batch.recalled ? to != batch.producer : onHold;
+        if (blocked) revert BatchBlocked(id, onHold, batch.recalled);
+        if (batch.recalled) return;
+        _requireReleased(id, IBatchRegistry.SalesChannel.Standard, batch.channels, batch.standard);
+        _requireReleased(id, IBatchRegistry.SalesChannel.Defective, batch.channels, batch.defective);
+        if (registry.unitsUsedOf(id) == batch.standard + batch.defective) revert AllUnitsUsed(id);
+    }
+
+    function _requireReleased(BatchId id, IBatchRegistry.SalesChannel channel, uint8 channels, uint32 units) private pure {
+        if (units != 0 && channels & (1 << uint8(channel)) == 0) revert UnreleasedUnits(id, channel);
     }
 
     function _offerToCaller(BatchId id) private view returns (Offer memory pending) {

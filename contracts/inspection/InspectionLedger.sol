@@ -10,9 +10,12 @@ import {IBatchRegistry} from "../interfaces/IBatchRegistry.sol";
 import {IInspectionLedger} from "../interfaces/IInspectionLedger.sol";
 import {BatchId, OrgId, Stage, Verdict} from "../interfaces/Types.sol";
 import {ContractRoles, Roles} from "../libraries/Rights.sol";
+import {Accreditations} from "./Accreditations.sol";
 
 /// @title Inspection results of batches, in two stages
-contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesKeyed {
+contract InspectionLedger is IInspectionLedger, Accreditations, EIP712, NoncesKeyed {
+    uint256 private constant MAX_AGE = 3652 days;
+
     bytes32 private constant INSPECTION_TYPEHASH = keccak256(
         "Inspection(bytes32 batch,uint8 stage,uint8 verdict,uint8 revision,uint32 sampleSize,uint32 defects,"
         "bytes32 instrument,bytes32 evidence,uint64 inspectedAt,address inspector,uint256 nonce,uint64 deadline)"
@@ -50,11 +53,27 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     }
 
     /// @inheritdoc IInspectionLedger
-    function recordMany(Inspection[] calldata inspections, bytes[] calldata signatures) external {
+    function recordMany(Inspection[] calldata inspections, bytes[] calldata signatures)
+        external
+        returns (bool[] memory recorded)
+    {
         if (inspections.length != signatures.length) revert LengthMismatch(inspections.length, signatures.length);
+        recorded = new bool[](inspections.length);
         for (uint256 i = 0; i < inspections.length; ++i) {
-            _record(inspections[i], signatures[i]);
+            // A call of this contract itself: an error in one inspection must not revert the others.
+            try this.record(inspections[i], signatures[i]) {
+                recorded[i] = true;
+            } catch (bytes memory reason) {
+                emit InspectionSkipped(inspections[i].batch, inspections[i].inspector, inspections[i].nonce, reason);
+            }
         }
+    }
+
+    /// @inheritdoc IInspectionLedger
+    function withdrawSignature(uint192 key) external {
+        // slither-disable-next-line unused-return
+        consortium.authorise(msg.sender, Roles.INSPECTOR);
+        emit SignatureWithdrawn(msg.sender, _useNonce(msg.sender, key));
     }
 
     /// @inheritdoc IInspectionLedger
@@ -70,7 +89,9 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     /// @inheritdoc IInspectionLedger
     function recordConsensus(ConsensusVerdict calldata verdict) external onlyContractRole(ContractRoles.CONSENSUS) {
         OrgId organisation = consortium.authorise(verdict.inspector, Roles.INSPECTOR);
-        (uint8 revision, OrgId producer, uint32 quantity) =
+        // The producer's administrator enrolled the inspector in the panel, which is the accreditation for rounds.
+        // slither-disable-next-line unused-return
+        (uint8 revision, OrgId producer, uint32 quantity,) =
             registry.applyVerdict(verdict.batch, verdict.stage, verdict.verdict);
         _checkPolicy(
             verdict.stage, verdict.inspector, organisation, producer, quantity, verdict.sampleSize, verdict.defects
@@ -144,13 +165,17 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
         if (inspection.verdict == Verdict.None) revert InvalidVerdict();
         if (inspection.deadline < block.timestamp) revert InspectionExpired(inspection.deadline);
         if (inspection.inspectedAt > block.timestamp) revert InspectionInTheFuture(inspection.inspectedAt);
+        if (inspection.inspectedAt + MAX_AGE < block.timestamp) revert InspectionTooOld(inspection.inspectedAt);
         OrgId organisation = consortium.authorise(inspection.inspector, Roles.INSPECTOR);
         _checkSignature(inspection, signature);
         _useCheckedNonce(inspection.inspector, inspection.nonce);
         _emitRecorded(inspection, organisation);
 
-        (uint8 revision, OrgId producer, uint32 quantity) =
+        (uint8 revision, OrgId producer, uint32 quantity, uint48 gtin) =
             registry.applyVerdict(inspection.batch, inspection.stage, inspection.verdict);
+        if (organisation != producer && !isAccredited(organisation, producer, gtin, inspection.stage)) {
+            revert NotAccredited(organisation, producer, gtin, inspection.stage);
+        }
         if (inspection.revision != revision) revert WrongRevision(inspection.revision, revision);
         if (_policies[inspection.stage].byConsensus != 0 && _byConsensus[producer][inspection.stage]) {
             revert VerdictByConsensusOnly(inspection.batch, inspection.stage);
@@ -183,6 +208,7 @@ contract InspectionLedger is IInspectionLedger, ConsortiumBound, EIP712, NoncesK
     }
 
     function _setPolicy(Stage stage, Policy memory policy_) private {
+        if (stage == Stage.Final && !policy_.independent) revert FinalStageIsIndependent();
         _policies[stage].unitsPerSample = policy_.unitsPerSample;
         _policies[stage].independent = policy_.independent;
         emit PolicyChanged(stage, policy_.unitsPerSample, policy_.independent);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IGtinLicences} from "./IGtinLicences.sol";
 import {OrgId} from "./Types.sol";
 
 /// @title Organisations, operators, roles and read scopes of a consortium
@@ -9,7 +10,7 @@ import {OrgId} from "./Types.sol";
 /// that contains it.
 /// @dev Roles and scopes are bit masks (see `Roles` and `Scopes`). `validUntil` is always the last Unix second at which
 /// the right holds.
-interface IConsortium {
+interface IConsortium is IGtinLicences {
     enum OrganisationKind {
         None,
         Manufacturer,
@@ -35,11 +36,14 @@ interface IConsortium {
     /// @notice An address that acts for an organisation.
     /// @param roles roles assigned to the operator
     /// @param validUntil last Unix second of the appointment
+    /// @param appointment number of times that the address was appointed while it was no operator. Rights that belong to an
+    /// appointment, such as department rights, end with it
     struct Operator {
         OrgId organisation;
         bool active;
         uint16 roles;
         uint64 validUntil;
+        uint32 appointment;
     }
 
     /// @notice Read scopes that one organisation granted to another.
@@ -162,6 +166,9 @@ interface IConsortium {
     /// @notice The account is neither the registrar nor an administrator of the organisation.
     error NotAdministratorOf(address account, OrgId organisation);
 
+    /// @notice Only the registrar can dismiss an administrator, take the role `ADMIN` from it or shorten its appointment.
+    error AdministratorProtected(address operator);
+
     /// @notice Register an organisation. Requires the contract role `REGISTRAR`.
     /// @param gln GS1 Global Location Number as a number
     /// @param permittedRoles roles that its operators can hold
@@ -189,13 +196,13 @@ interface IConsortium {
 
     /// @notice Appoint an operator with exactly these roles. Replaces an earlier appointment in the same organisation; an
     /// active operator of another organisation must be dismissed first. Requires the contract role `REGISTRAR`, or the
-    /// role `ADMIN` in the organisation `id`.
+    /// role `ADMIN` in the organisation `id`. An administrator can only be changed by the registrar, except to extend it.
     /// @param roles roles among those that the organisation permits; 0 for an operator that can only read
     /// @param validUntil last Unix second of the appointment, not in the past
     function appointOperator(address account, OrgId id, uint16 roles, uint64 validUntil) external;
 
     /// @notice Dismiss an operator. Requires the contract role `REGISTRAR`, or the role `ADMIN` in the operator's
-    /// organisation.
+    /// organisation if the operator is not an administrator itself.
     function dismissOperator(address account) external;
 
     /// @notice Set the scopes that `reader` can read of the caller's organisation. Requires the role `ADMIN`.
@@ -208,6 +215,11 @@ interface IConsortium {
     /// least one of the roles in the current block.
     /// @param roles roles of which at least one is required
     function authorise(address account, uint16 roles) external view returns (OrgId);
+
+    /// @notice Return the organisation for which `account` acts, as `authorise`, if the GTIN is licensed to it.
+    /// @param roles roles of which at least one is required
+    /// @param gtin GTIN-14 as a number
+    function authoriseProduct(address account, uint16 roles, uint64 gtin) external view returns (OrgId);
 
     /// @notice Return whether `authorise` would succeed.
     /// @param roles roles of which at least one is required

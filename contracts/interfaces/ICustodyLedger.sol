@@ -31,6 +31,9 @@ interface ICustodyLedger is IConsortiumBound {
     /// @notice Emitted when the offering organisation withdraws its offer.
     event CustodyOfferWithdrawn(BatchId indexed batch, OrgId indexed from, OrgId indexed to, address by);
 
+    /// @notice Emitted when a batch is ordered back to its producer, before `CustodyTransferred`. An open offer ends.
+    event CustodyReturnOrdered(BatchId indexed batch, OrgId indexed from, OrgId indexed to, address by, string reason);
+
     /// @notice The organisation is not the custodian of the batch, or did not make the offer.
     error NotCustodian(BatchId batch, OrgId custodian, OrgId caller);
 
@@ -50,6 +53,18 @@ interface ICustodyLedger is IConsortiumBound {
     /// @notice The batch is not released.
     error NotReleased(BatchId batch);
 
+    /// @notice The batch has graded units of this sales channel that are not released.
+    error UnreleasedUnits(BatchId batch, IBatchRegistry.SalesChannel channel);
+
+    /// @notice Other batches are made of all units of the batch that are not scrap.
+    error AllUnitsUsed(BatchId batch);
+
+    /// @notice Only the producer of the batch and authorities can order it back.
+    error ReturnNotPermitted(BatchId batch, OrgId caller);
+
+    /// @notice A batch can be ordered back from an active custodian only by an authority, and only if it is recalled.
+    error CustodianActive(BatchId batch, OrgId custodian);
+
     /// @notice The batch is on hold, or it is recalled and the receiver is not its producer.
     error BatchBlocked(BatchId batch, bool onHold, bool recalled);
 
@@ -62,9 +77,10 @@ interface ICustodyLedger is IConsortiumBound {
     /// @notice The receiving organisation already holds the batch.
     error ReceiverIsCustodian(OrgId to);
 
-    /// @notice Offer a released batch to another organisation. Replaces an expired offer. A batch on hold cannot be
-    /// offered; a recalled batch can only be offered to its producer. Requires the role `LOGISTICS` or `FRANCHISEE` in
-    /// the custodian.
+    /// @notice Offer a released batch to another organisation. Replaces an expired offer. All graded units must be released,
+    /// and units must be left that other batches are not made of. A batch on hold cannot be offered. A recalled batch can
+    /// only be offered to its producer, also if units are not released or used. Requires the role `LOGISTICS` or
+    /// `FRANCHISEE` in the custodian.
     /// @param validUntil last Unix second at which the offer can be accepted, not in the past
     function offer(BatchId batch, OrgId to, uint64 validUntil) external;
 
@@ -78,6 +94,12 @@ interface ICustodyLedger is IConsortiumBound {
     /// @notice Reject an offer; the custodian stays the same. Requires the role `LOGISTICS` or `FRANCHISEE` in the
     /// receiving organisation.
     function reject(BatchId batch, string calldata reason) external;
+
+    /// @notice Return a batch to its producer without its custodian: a batch whose custodian is suspended or expired, by
+    /// the role `LOGISTICS` or `SUPERVISOR` in the producer or `SUPERVISOR` in an authority; a recalled batch, by the role
+    /// `SUPERVISOR` in an authority. Neither a hold nor the suspension of the producer prevents it.
+    /// @dev Hazard: the chain then names the producer as custodian before it has the goods.
+    function orderReturn(BatchId batch, string calldata reason) external;
 
     /// @notice Return the registry that holds the batches.
     function registry() external view returns (IBatchRegistry);

@@ -74,6 +74,9 @@ interface IDepartmentRecords is IConsortiumBound {
     /// @param owner organisation of the department
     error MemberOfAnotherOrganisation(address member, OrgId organisation, OrgId owner);
 
+    /// @notice Rights can only be given to an appointed operator: they belong to its appointment.
+    error MemberNotAppointed(address member);
+
     /// @notice The operator does not have the required right in the department.
     /// @param held mask of its `DepartmentRights`
     /// @param required mask of the required `DepartmentRights`
@@ -94,8 +97,9 @@ interface IDepartmentRecords is IConsortiumBound {
     /// @param name 1 to 64 bytes of UTF-8
     function openDepartment(string calldata name) external returns (DepartmentId);
 
-    /// @notice Set the rights of an address in a department. Only operators of the department's organisation can get the
-    /// right to append. Requires the role `ADMIN` in that organisation.
+    /// @notice Set the rights of an operator in a department. They end when the operator is dismissed, and do not return if
+    /// it is appointed again. Only operators of the department's organisation can get the right to append. Requires the
+    /// role `ADMIN` in that organisation.
     /// @param rights mask of `DepartmentRights`; 0 removes the member
     function setMember(DepartmentId id, address member, uint8 rights) external;
 

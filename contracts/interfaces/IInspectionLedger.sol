@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IAccreditations} from "./IAccreditations.sol";
 import {IBatchRegistry} from "./IBatchRegistry.sol";
-import {IConsortiumBound} from "./IConsortiumBound.sol";
 import {BatchId, OrgId, Stage, Verdict} from "./Types.sol";
 
 /// @title Inspection results of batches, in two stages
 /// @notice An inspector signs a result off chain and anyone submits it. The result is an event of this contract and a
 /// verdict of the batch. A later revision can supersede it; nothing is erased.
-interface IInspectionLedger is IConsortiumBound {
+interface IInspectionLedger is IAccreditations {
     /// @notice EIP-712 message that an inspector signs, in the domain `ChromaTrace InspectionLedger`, version `1`:
     /// `Inspection(bytes32 batch,uint8 stage,uint8 verdict,uint8 revision,uint32 sampleSize,uint32 defects,bytes32
     /// instrument,bytes32 evidence,uint64 inspectedAt,address inspector,uint256 nonce,uint64 deadline)`.
@@ -38,7 +38,7 @@ interface IInspectionLedger is IConsortiumBound {
     /// @notice Sampling and independence policy of a stage.
     /// @param unitsPerSample the sample has at least one unit per this many units, rounded up; 0 for any sample of at
     /// least one unit
-    /// @param independent whether inspectors of the producer are rejected
+    /// @param independent whether inspectors of the producer are rejected; always true for the final stage
     struct Policy {
         uint32 unitsPerSample;
         bool independent;
@@ -82,6 +82,16 @@ interface IInspectionLedger is IConsortiumBound {
         uint64 inspectedAt
     );
 
+    /// @notice Emitted when `recordMany` skips an inspection that cannot be recorded, for example because it was recorded
+    /// before.
+    /// @param nonce keyed nonce of the inspection
+    /// @param reason error of the inspection, ABI-encoded
+    event InspectionSkipped(BatchId indexed batch, address indexed inspector, uint256 nonce, bytes reason);
+
+    /// @notice Emitted when an inspector withdraws the signature with the next nonce of a key.
+    /// @param nonce keyed nonce that can no longer be used
+    event SignatureWithdrawn(address indexed inspector, uint256 indexed nonce);
+
     /// @notice Emitted when the policy of a stage changes.
     /// @param unitsPerSample units per sampled unit; 0 for any sample of at least one unit
     /// @param independent whether inspectors of the producer are rejected
@@ -106,6 +116,13 @@ interface IInspectionLedger is IConsortiumBound {
     /// @notice The time of the inspection is after the time of the block.
     /// @param inspectedAt time of the inspection in Unix seconds
     error InspectionInTheFuture(uint64 inspectedAt);
+
+    /// @notice The inspection is older than ten years.
+    /// @param inspectedAt time of the inspection in Unix seconds
+    error InspectionTooOld(uint64 inspectedAt);
+
+    /// @notice The final stage always rejects inspectors of the producer.
+    error FinalStageIsIndependent();
 
     /// @notice The sample is smaller than the policy requires.
     /// @param sampleSize units measured
@@ -137,11 +154,22 @@ interface IInspectionLedger is IConsortiumBound {
     error LengthMismatch(uint256 first, uint256 second);
 
     /// @notice Record a signed inspection and apply its verdict to the batch. Anyone can submit it. The inspector must hold
-    /// the role `INSPECTOR`; it can be a contract that implements ERC-1271.
+    /// the role `INSPECTOR` in an organisation with a relation to the batch (`IAccreditations`); it can be a contract that
+    /// implements ERC-1271.
+    /// @dev The time of the inspection is the inspector's statement: the contract rejects times after the block and more than
+    /// ten years before it. Readers can compare it with the registration of the batch.
     function record(Inspection calldata inspection, bytes calldata signature) external;
 
-    /// @notice Record several signed inspections; reverts if one is invalid.
-    function recordMany(Inspection[] calldata inspections, bytes[] calldata signatures) external;
+    /// @notice Record several signed inspections. Skips those that cannot be recorded, with an event that has the error.
+    /// @return recorded which inspections were recorded by this call
+    function recordMany(Inspection[] calldata inspections, bytes[] calldata signatures)
+        external
+        returns (bool[] memory recorded);
+
+    /// @notice Use up the caller's next nonce of a key, which withdraws a signature with that nonce. Requires the role
+    /// `INSPECTOR`.
+    /// @param key key of the nonce, its upper 192 bits
+    function withdrawSignature(uint192 key) external;
 
     /// @notice Set the policy of a stage. Requires the contract role `REGISTRAR`.
     /// @param unitsPerSample units per sampled unit, rounded up; 0 for any sample of at least one unit

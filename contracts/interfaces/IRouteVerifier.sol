@@ -132,6 +132,9 @@ interface IRouteVerifier {
     /// @param head last link c_k, which the last station signed
     event RouteProven(RouteId indexed route, bytes32 indexed subject, bytes32 head, address indexed by);
 
+    /// @notice Emitted when `proveRoutes` skips a subject that is already proven on this route.
+    event ProofSkipped(RouteId indexed route, bytes32 indexed subject, address indexed by);
+
     /// @notice Emitted with `RouteProven` if the subject is an assembly.
     event AssemblyProven(RouteId indexed route, bytes32 indexed subject, Component[] components);
 
@@ -290,11 +293,14 @@ interface IRouteVerifier {
     /// @param messages m_1 to m_k
     function proveRoute(RouteId route, Proof calldata proof, bytes32[] calldata messages) external;
 
-    /// @notice Prove several subjects of one processing route; reverts if one proof is invalid. Checks one pairing product
-    /// with 128-bit coefficients that are hashed from all inputs. 64 subjects of 8 steps fit into 2^24 gas. Requires the
-    /// role `PRODUCER`, `GATEWAY` or `ADMIN` in any organisation.
+    /// @notice Prove several subjects of one processing route. Skips subjects that are already proven; reverts if one proof
+    /// is invalid. Checks one pairing product with 128-bit coefficients that are hashed from all inputs. 64 subjects of 8
+    /// steps fit into 2^24 gas. Requires the role `PRODUCER`, `GATEWAY` or `ADMIN` in any organisation.
     /// @param messages m_1 to m_k of the first proof, then of the second, and so on
-    function proveRoutes(RouteId route, Proof[] calldata proofs, bytes32[] calldata messages) external;
+    /// @return proven which subjects were proven by this call
+    function proveRoutes(RouteId route, Proof[] calldata proofs, bytes32[] calldata messages)
+        external
+        returns (bool[] memory proven);
 
     /// @notice Prove the assembly of proven components into one subject. c_0 commits to the components and their order.
     /// Limitation: the contract does not prevent a component from going into two assemblies; readers can see it in the

@@ -21,7 +21,13 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
 
     mapping(DepartmentId => OrgId) private _organisationOf;
     mapping(DepartmentId => Chain) private _chains;
-    mapping(DepartmentId => mapping(address member => uint8)) private _rights;
+    /// @dev `appointment` is the operator's appointment at which the rights were given.
+    struct Membership {
+        uint8 rights;
+        uint32 appointment;
+    }
+
+    mapping(DepartmentId => mapping(address member => Membership)) private _members;
 
     /// @inheritdoc IDepartmentRecords
     function openDepartment(string calldata name) external returns (DepartmentId id) {
@@ -40,19 +46,20 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
         OrgId owner = _requireOwner(id, consortium.authorise(msg.sender, Roles.ADMIN));
         if (rights & ~DepartmentRights.ALL != 0) revert UnknownDepartmentRights(rights);
         if (member == address(0)) revert InvalidMember(member);
-        if (rights & DepartmentRights.APPEND != 0) {
-            OrgId organisation_ = consortium.operator(member).organisation;
-            if (organisation_ != owner) revert MemberOfAnotherOrganisation(member, organisation_, owner);
+        IConsortium.Operator memory operator_ = consortium.operator(member);
+        if (rights & DepartmentRights.APPEND != 0 && operator_.organisation != owner) {
+            revert MemberOfAnotherOrganisation(member, operator_.organisation, owner);
         }
+        if (rights != 0 && !operator_.active) revert MemberNotAppointed(member);
 
-        _rights[id][member] = rights;
+        _members[id][member] = Membership(rights, operator_.appointment);
         emit MemberSet(id, member, rights, msg.sender);
     }
 
     /// @inheritdoc IDepartmentRecords
     function appendRecords(DepartmentId id, bytes32 kind, bytes calldata records) external {
         _requireOwner(id, consortium.authorise(msg.sender, Roles.GATEWAY));
-        uint8 held = _rights[id][msg.sender];
+        uint8 held = memberRights(id, msg.sender);
         if (held & DepartmentRights.APPEND == 0) revert NotMember(id, msg.sender, held, DepartmentRights.APPEND);
         if (kind == 0) revert EmptyRecordKind();
         if (records.length == 0 || records.length % RECORD_SIZE != 0) revert InvalidRecordsLength(records.length);
@@ -76,8 +83,10 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
     }
 
     /// @inheritdoc IDepartmentRecords
-    function memberRights(DepartmentId id, address member) external view returns (uint8) {
-        return _rights[id][member];
+    function memberRights(DepartmentId id, address member) public view returns (uint8) {
+        Membership memory membership = _members[id][member];
+        if (membership.rights == 0) return 0;
+        return membership.appointment == consortium.operator(member).appointment ? membership.rights : 0;
     }
 
     /// @inheritdoc IDepartmentRecords
@@ -86,7 +95,7 @@ abstract contract DepartmentRecords is IDepartmentRecords, ConsortiumBound {
         OrgId reader = consortium.operator(account).organisation;
         // Every active operator can read its own organisation's data, so this checks whether the account is active.
         if (owner == OrgIds.NONE || !consortium.mayRead(account, reader, 0, Scopes.PROCESS)) return false;
-        if (_rights[id][account] & DepartmentRights.READ != 0) return true;
+        if (memberRights(id, account) & DepartmentRights.READ != 0) return true;
         bool supervises = reader == owner || consortium.organisation(reader).kind == IConsortium.OrganisationKind.Authority;
         return supervises && consortium.isAuthorised(account, Roles.SUPERVISOR);
     }

@@ -64,7 +64,10 @@ contract RouteVerifier is RouteDesigns {
     }
 
     /// @inheritdoc IRouteVerifier
-    function proveRoutes(RouteId id, Proof[] calldata proofs, bytes32[] calldata messages) external {
+    function proveRoutes(RouteId id, Proof[] calldata proofs, bytes32[] calldata messages)
+        external
+        returns (bool[] memory proven)
+    {
         // slither-disable-next-line unused-return
         consortium.authorise(msg.sender, PROVERS);
         StoredRoute memory design = _designed(id, RouteKind.Processing);
@@ -77,20 +80,21 @@ contract RouteVerifier is RouteDesigns {
         // New memory is zero.
         // slither-disable-next-line uninitialized-local
         Work memory work;
-        work.count = count;
         work.terms = BLS12381.allocate(count * BLS12381.MSM_TERM_SIZE);
         work.chains = BLS12381.allocate(count * RouteLink.CHAIN_SIZE);
-        _openChains(id, design.steps, proofs, messages, work);
+        proven = _openChains(id, design.steps, proofs, messages, work);
+        if (work.count == 0) return proven;
         _writeCoefficients(work);
         _combine(design, work);
         uint256 chain = work.chains;
         for (uint256 n = 0; n < count; ++n) {
+            if (!proven[n]) continue;
             _checkHead(id, proofs[n], chain);
             unchecked {
                 chain += RouteLink.CHAIN_SIZE;
             }
         }
-        if (!BLS12381.pairingHolds(work.pairs, uint256(design.steps) + 1)) revert InvalidProofSet(id, count);
+        if (!BLS12381.pairingHolds(work.pairs, uint256(design.steps) + 1)) revert InvalidProofSet(id, work.count);
     }
 
     /// @inheritdoc IRouteVerifier
@@ -193,29 +197,39 @@ contract RouteVerifier is RouteDesigns {
         }
     }
 
-    /// @dev Mark each subject as proven, initialise its chain, and write its signature as the point of its term.
+    /// @dev Mark each subject as proven, initialise its chain, and write its signature as the point of its term. Subjects
+    /// that were proven before take no chain and no term.
+    /// @return proven which subjects were marked
     function _openChains(
         RouteId id,
         uint256 steps,
         Proof[] calldata proofs,
         bytes32[] calldata messages,
         Work memory work
-    ) private {
+    ) private returns (bool[] memory proven) {
+        proven = new bool[](proofs.length);
         uint256 origin = RouteLink.originScratch(id, 0);
-        mapping(uint256 => uint256) storage proven = _proven[id];
+        mapping(uint256 => uint256) storage marks = _proven[id];
         uint256 chain = work.chains;
         uint256 term = work.terms;
         uint256 first = 0;
         for (uint256 n = 0; n < proofs.length; ++n) {
             Proof calldata proof = proofs[n];
             bytes32 subject = proof.subject;
-            if (!_mark(proven, subject)) revert AlreadyProven(id, subject);
-            RouteLink.writeChain(chain, RouteLink.originOf(origin, subject), messages, first);
-            _writeSignature(id, proof, term);
+            if (_mark(marks, subject)) {
+                proven[n] = true;
+                RouteLink.writeChain(chain, RouteLink.originOf(origin, subject), messages, first);
+                _writeSignature(id, proof, term);
+                unchecked {
+                    chain += RouteLink.CHAIN_SIZE;
+                    term += BLS12381.MSM_TERM_SIZE;
+                    ++work.count;
+                }
+            } else {
+                emit ProofSkipped(id, subject, msg.sender);
+            }
             unchecked {
                 first += steps;
-                chain += RouteLink.CHAIN_SIZE;
-                term += BLS12381.MSM_TERM_SIZE;
             }
         }
     }

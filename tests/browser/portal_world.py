@@ -23,6 +23,7 @@ from pathlib import Path
 from dev_chain import wait_until_mined
 from PIL import Image
 from querying import query
+from relations import accredit, own_items
 from route_line import Line, station
 
 from app import PortalSettings
@@ -161,6 +162,8 @@ def build_world(node: DevNode, manifest_path: Path, folder: Path) -> World:
         Spool(folder / "spool.db"),
     )
     _organisations(world)
+    own_items(world.chains[REGISTRAR], world.organisations["maker"], [GTIN])
+    accredit(world.chains[MAKER].submit, world.organisations["laboratory"])
     _accounts(world)
     window = _readings(world)
     proven, free = _design(world, "electrochromic pane", required=True), _design(world, "sample pane", required=False)
@@ -179,6 +182,8 @@ def build_world(node: DevNode, manifest_path: Path, folder: Path) -> World:
             _prove(world, "electrochromic pane", lot)
         world.submit(MAKER, calls.release(batch, SalesChannel.STANDARD))
     offer_until = int(time.time()) + 14 * 86_400
+    for lot in ("L2410A", "L2410F", "L2410G", "L2410H"):
+        world.submit(MAKER, calls.release(world.key(lot).batch_id, SalesChannel.DEFECTIVE))
     for lot in ("L2410A", "L2410F", "L2410G"):
         shop = world.organisations["shop"]
         world.submit(MAKER, calls.offer_custody(world.key(lot).batch_id, shop, offer_until))

@@ -28,7 +28,7 @@ from chromatrace.merkle.entry import encode_reading
         ("L2410C", "on-hold"),
         ("L2410D", "first-inspection-passed"),
         ("L2410E", "stopped"),
-        ("L2410G", "released"),
+        ("L2410G", "released-mixed"),
     ],
 )
 def test_status_of_each_state(client, world, lot, status):

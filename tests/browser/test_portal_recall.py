@@ -16,6 +16,7 @@ from dev_chain import wait_until_mined
 from portal_client import log_in_by_wallet
 from portal_world import GTIN, MAKER, PASSWORD, REGISTRAR, _gln, _inspect, _register
 from querying import query
+from relations import own_items
 from sqlalchemy import create_engine, text
 
 import app.accounts
@@ -48,8 +49,12 @@ class Shop:
         followed  wait for a running follower instead of updating the index
         """
         chain = chain or self.world.chains[MAKER]
+        registrar, organisations = self.world.chains[REGISTRAR], self.world.organisations
         if not query(self.world.index).batch(self.world.key(origin).batch_id):
+            own_items(registrar, organisations["maker"], [self.world.key(origin).gtin])
             _register(self.world, origin, bytes(32))
+        producer = "maker" if chain is self.world.chains[MAKER] else "frames"
+        own_items(registrar, organisations[producer], [self.world.key(origin).gtin])
         for index, lot in enumerate(lots):
             parents = (of or {}).get(lot, (origin,))
             inputs = tuple(Input(self.world.key(parent).batch_id, 20) for parent in parents)
@@ -215,7 +220,7 @@ def test_failed_recalls_show_reason_and_can_be_retried(shop):
     assert shop.recalled("R3B", "R3C") == [True, True]
 
 
-def test_batches_of_other_organisations_are_not_recalled(shop):
+def test_the_producers_of_other_batches_are_notified(shop):
     world = shop.world
     _register(world, "R4", bytes(32))
     batch = world.key("R4").batch_id
@@ -233,11 +238,14 @@ def test_batches_of_other_organisations_are_not_recalled(shop):
     assert states(other, path) == {"R4": "others", "R4B": "open", "R4C": "open"}
     assert send(own, path).status_code == 303
     world.sync()
-    assert shop.recalled("R4", "R4B", "R4C") == [True, True, False]
+    assert shop.recalled("R4", "R4B", "R4C") == [True, False, False]
+    assert states(own, path) == {"R4": "recalled", "R4B": "notified", "R4C": "others"}
     page = own.get(path).text
-    assert "1 batch belongs to other organisations." in page
+    assert "2 batches belong to other organisations." in page
+    assert "On hold until a supervisor of <bdi>Example Frames</bdi> or of an authority recalls it" in page
     assert "Recalled by a supervisor of <bdi>Example Frames</bdi> or of an authority." in page
     assert send(own, path).status_code == 409
+    assert states(other, path) == {"R4": "recalled", "R4B": "open", "R4C": "open"}
     assert send(other, path).status_code == 303
     world.sync()
     assert states(other, path) == dict.fromkeys(("R4", "R4B", "R4C"), "recalled")
@@ -313,7 +321,7 @@ def test_command_line_resumes_interrupted_recall(shop, tmp_path, monkeypatch):
     assert (status, sorted(report["recalled"])) == (0, [f"(01){GTIN}(10)R8{letter}" for letter in "BCD"])
     assert (report["not_entitled"], len(report["transactions"])) == ([], 3)
     assert shop.recalled("R8", "R8B", "R8C", "R8D") == [True] * 4
-    assert recall("--descendants") == (0, {"recalled": [], "not_entitled": [], "transactions": []})
+    assert recall("--descendants") == (0, {"recalled": [], "notified": [], "not_entitled": [], "transactions": []})
     status, report = recall()
     assert (status, report["error"]) == (1, "BatchIsRecalled")
 
@@ -321,6 +329,7 @@ def test_command_line_resumes_interrupted_recall(shop, tmp_path, monkeypatch):
 def test_wallet_session_shows_alternatives(shop):
     """The command is complete and safe to copy, whatever the lot contains."""
     key = shop.world.key("R9;id")
+    own_items(shop.world.chains[REGISTRAR], shop.world.organisations["frames"], [key.gtin])
     shop.frames.submit(calls.register_batch(calls.Registration(key, 30, bytes([9]) * 32)))
     shop.world.sync()
     client = shop.app.test_client()

@@ -6,6 +6,8 @@ import threading
 import time
 from contextlib import contextmanager
 
+from portal_world import MAKER_GLN
+
 from chromatrace.domain.reading import Reading
 from chromatrace.ingest.spool import Spool
 from chromatrace.plant.configuration import parse_plant
@@ -19,6 +21,7 @@ PLANT = parse_plant(
     schema = "chromatrace.plant/1"
     name = "workshop"
     title = "Coating hall"
+    twin = { gln = "GLN" }
     channels = [{ name = "hall-1" }]
     stations = [
       { id = "201", name = "Sputtering" },
@@ -32,6 +35,13 @@ PLANT = parse_plant(
       { name = "lot", station = "201", low = 0, high = 1 },
     ]
 
+    [[proposals]]
+    id = "hold-high-pressure"
+    when = "alarm"
+    tag = "pressure"
+    action = "hold"
+    product = "09521234543213"
+
     [[machines]]
     id = "sputter-1"
     name = "Sputtering chamber 1"
@@ -40,7 +50,7 @@ PLANT = parse_plant(
     state_tag = "state"
     states = { running = [1], idle = [2], stopped = [3], fault = [4] }
     batch_tag = "lot"
-    """
+    """.replace("GLN", str(MAKER_GLN))
 )
 
 

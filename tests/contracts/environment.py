@@ -39,6 +39,11 @@ from chromatrace.domain.stored_batch import StoredBatch
 from chromatrace.ethereum.rpc import RpcClient
 
 GTIN = "09521234543213"
+RIVAL_GTIN = "09521299000010"
+"""Products of the plant and of its rival, each with a licensed prefix."""
+PREFIXES = {1: (952123454, 9), 5: (952129900, 9)}
+"""(prefix, digits) by organisation"""
+BOTH_STAGES = 0b11
 ADMIN_DELAY_S = 3600
 NONE = b"\0" * 32
 REGISTRAR, VERDICT_LEDGER, CUSTODY_LEDGER, CONSENSUS = (
@@ -126,6 +131,8 @@ class ContractEnvironment:
             start=1,
         ):
             self.consortium.registerOrganisation(kind, gln(number), roles, FOREVER, name, {"from": self.registrar})
+        for number, licence in PREFIXES.items():
+            self.consortium.license(number, *licence, {"from": self.registrar})
         for index, (name, organisation, roles) in enumerate(
             (
                 ("administrator", self.plant, Role.ADMIN),
@@ -150,6 +157,8 @@ class ContractEnvironment:
             self.operators[name] = Keys.from_key(keccak(seed))
             if organisation is not None:
                 self.appoint(self.operators[name].address, organisation, Role.INSPECTOR)
+        for accreditor in (self.administrator, self.competitor):
+            self.inspections.accredit(self.lab, [0], BOTH_STAGES, FOREVER, {"from": accreditor})
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -197,9 +206,11 @@ class ContractEnvironment:
         return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
     def register(self, lot: str = "L1", quantity: int = 250, inputs: tuple = (), sender: Any = None) -> bytes:
-        registration = self.registration(lot, quantity, inputs)
+        """Register a batch of the plant, or of the rival if the competitor sends it."""
+        gtin = RIVAL_GTIN if sender == self.competitor else GTIN
+        registration = self.registration(lot, quantity, inputs, gtin)
         self.send(self.registry.register, registration, sender=sender or self.producer)
-        return batch_id(lot)
+        return batch_id(lot, gtin)
 
     def batch(self, batch: bytes) -> StoredBatch:
         values = self.read(self.registry.batch, batch)
@@ -208,7 +219,7 @@ class ContractEnvironment:
     def batch_in_state(
         self, state: BatchState, lot: str = "L1", quantity: int = 250, graded: tuple = (240, 8, 2)
     ) -> bytes:
-        """Register a batch and bring it to `state` by the shortest path (final verdict: Pass)."""
+        """Register a batch and bring it to `state` by the shortest path: final verdict Pass, all channels released."""
         batch = self.register(lot, quantity)
         if state is BatchState.REGISTERED:
             return batch
@@ -225,7 +236,9 @@ class ContractEnvironment:
         graded = (0, 0, quantity) if state is BatchState.SCRAPPED else graded
         self.send(self.registry.grade, batch, *graded, sender=self.producer)
         if state is BatchState.RELEASED:
-            self.send(self.registry.release, batch, SalesChannel.STANDARD, sender=self.producer)
+            for channel, units in zip(SalesChannel, graded, strict=False):
+                if units:
+                    self.send(self.registry.release, batch, channel, sender=self.producer)
         return batch
 
     # ---------------------------------------------------------------- inspections

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, SalesChannel, Stage, Verdict
 from chromatrace.domain.stored_batch import StoredBatch
 
 S = BatchState
@@ -21,12 +21,18 @@ UNUSABLE_AS_INPUT = {S.STOPPED, S.RECYCLED, S.SCRAPPED}
 class ReferenceModel:
     """The expected state of the chain.
 
-    `inputs` lists (batch, units) by batch, `offers` (sender, receiver) by batch.
+    `gtins` and `licensees` are the GTIN and its licensee of every batch that may be registered. `inputs` lists
+    (batch, units) by batch, `used` the units used of each batch, `offers` (sender, receiver) by batch, `notices`
+    (parent, child).
     """
 
     authority: int
+    gtins: dict[bytes, int]
+    licensees: dict[bytes, int]
     batches: dict[bytes, StoredBatch] = field(default_factory=dict)
     inputs: dict[bytes, tuple[tuple[bytes, int], ...]] = field(default_factory=dict)
+    used: dict[bytes, int] = field(default_factory=dict)
+    notices: set[tuple[bytes, bytes]] = field(default_factory=set)
     offers: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     suspended: set[int] = field(default_factory=set)
 
@@ -35,23 +41,30 @@ class ReferenceModel:
     def register(self, by: int, batch: bytes, quantity: int, inputs: tuple[tuple[bytes, int], ...]) -> str | None:
         if by in self.suspended:
             return "OrganisationInactive"
-        if quantity == 0:
-            return "InvalidQuantity"
+        if self.licensees[batch] != by:
+            return "GtinNotLicensed"
         if batch in self.batches:
             return "BatchAlreadyRegistered"
+        if quantity == 0:
+            return "InvalidQuantity"
         for index, (input_id, units) in enumerate(inputs):
             current = self.batches.get(input_id)
             if current is None or current.state in UNUSABLE_AS_INPUT or current.recalled or current.on_hold:
                 return "UnusableInput"
             if current.custodian != by:
                 return "InputNotHeld"
-            if not 1 <= units <= current.quantity:
-                return "InvalidInputQuantity"
             if input_id in [other for other, _ in inputs[:index]]:
                 return "DuplicateInput"
+            if not 1 <= units <= current.quantity - current.scrap - self.used[input_id]:
+                return "InvalidInputQuantity"
+        for input_id, units in inputs:
+            self.used[input_id] += units
         none = Verdict.NONE
-        self.batches[batch] = StoredBatch(S.REGISTERED, False, False, 0, none, none, 0, 0, by, by, quantity, 0, 0, 0)
-        self.inputs[batch] = inputs
+        units = (quantity, 0, 0, 0)
+        self.batches[batch] = StoredBatch(
+            S.REGISTERED, 0, False, 0, none, none, 0, 0, by, by, *units, self.gtins[batch]
+        )
+        self.inputs[batch], self.used[batch] = inputs, 0
         return None
 
     def recycle(self, by: int, batch: bytes) -> str | None:
@@ -71,6 +84,8 @@ class ReferenceModel:
             return "QuantityMismatch"
         if standard and current.final_verdict is Verdict.FAIL:
             return "VerdictFailed"
+        if scrap + self.used[batch] > current.quantity:
+            return "UsedUnitsScrapped"
         state = S.SCRAPPED if scrap == current.quantity else S.GRADED
         self._change(batch, state=state, standard=standard, defective=defective, scrap=scrap)
         return None
@@ -88,6 +103,8 @@ class ReferenceModel:
             return "NothingToRelease"
         if current.channels & 1 << channel:
             return "AlreadyReleased"
+        if current.custodian != current.producer:
+            return "NotHeldByProducer"
         self._change(batch, state=S.RELEASED, channels=current.channels | 1 << channel)
         return None
 
@@ -108,26 +125,35 @@ class ReferenceModel:
                 return "WrongState"
             late = state is not S.ASSEMBLED
             self._change(batch, final_verdict=verdict, final_revision=current.final_revision + 1)
-        self._change(batch, state=state, on_hold=current.on_hold or (failed and late))
+        bit = 1 << (HoldKind.FIRST_INSPECTION if stage is Stage.FIRST else HoldKind.FINAL_INSPECTION)
+        holds = current.holds & ~bit if not failed else current.holds | bit if late else current.holds
+        self._change(batch, state=state, holds=holds)
         return None
 
     # ---------------------------------------------------------------- supervision
 
     def hold(self, by: int, batch: bytes) -> str | None:
         error = self._supervision_error(by, batch)
-        if error is None and self.batches[batch].on_hold:
-            error = "BatchOnHold"
-        if error is None:
-            self._change(batch, on_hold=True)
-        return error
+        if error:
+            return error
+        current = self.batches[batch]
+        bit = 1 << (HoldKind.AUTHORITY if by == self.authority else HoldKind.PRODUCER)
+        if current.holds & bit:
+            return "HoldAlreadySet"
+        self._change(batch, holds=current.holds | bit)
+        return None
 
-    def release_hold(self, by: int, batch: bytes) -> str | None:
+    def release_hold(self, by: int, batch: bytes, kind: HoldKind) -> str | None:
         error = self._supervision_error(by, batch)
-        if error is None and not self.batches[batch].on_hold:
-            error = "BatchNotOnHold"
-        if error is None:
-            self._change(batch, on_hold=False)
-        return error
+        if error:
+            return error
+        if by != self.authority and kind not in (HoldKind.PRODUCER, HoldKind.SUPPLIER_NOTICE):
+            return "HoldOutranks"
+        current = self.batches[batch]
+        if not current.holds >> kind & 1:
+            return "HoldNotSet"
+        self._change(batch, holds=current.holds & ~(1 << kind))
+        return None
 
     def recall(self, by: int, batch: bytes) -> str | None:
         error = self._supervision_error(by, batch)
@@ -144,14 +170,18 @@ class ReferenceModel:
             return "OrganisationInactive"
         if child not in self.batches:
             return "UnknownBatch"
-        producers = (self.batches[parent].producer, self.batches[child].producer)
-        if by != self.authority and by not in producers:
+        supervised = by in (self.authority, self.batches[child].producer)
+        if not supervised and by != self.batches[parent].producer:
             return "NotBatchSupervisor"
-        if self.batches[child].recalled:
-            return "BatchIsRecalled"
+        if self.batches[child].recalled or (not supervised and (parent, child) in self.notices):
+            return None
         if parent not in [input_id for input_id, _ in self.inputs[child]]:
             return "NotAnInput"
-        self._change(child, recalled=True)
+        if supervised:
+            self._change(child, recalled=True)
+        else:
+            self.notices.add((parent, child))
+            self._change(child, holds=self.batches[child].holds | 1 << HoldKind.SUPPLIER_NOTICE)
         return None
 
     # ---------------------------------------------------------------- custody
@@ -183,6 +213,23 @@ class ReferenceModel:
             return error
         del self.offers[batch]
         self._change(batch, custodian=receiver)
+        return None
+
+    def order_return(self, by: int, batch: bytes) -> str | None:
+        if by in self.suspended:
+            return "OrganisationInactive"
+        current = self.batches.get(batch)
+        if current is None:
+            return "UnknownBatch"
+        if by not in (self.authority, current.producer):
+            return "ReturnNotPermitted"
+        if current.custodian == current.producer:
+            return "ReceiverIsCustodian"
+        urgent = by == self.authority and current.recalled
+        if not urgent and current.custodian not in self.suspended:
+            return "CustodianActive"
+        self.offers.pop(batch, None)
+        self._change(batch, custodian=current.producer)
         return None
 
     def reject(self, by: int, batch: bytes) -> str | None:
@@ -234,7 +281,12 @@ class ReferenceModel:
         to_producer = receiver == current.producer
         if (current.recalled and not to_producer) or (current.on_hold and not current.recalled):
             return "BatchBlocked"
-        return None
+        if current.recalled:
+            return None
+        for channel, units in zip(SalesChannel, (current.standard, current.defective), strict=True):
+            if units and not current.channels & 1 << channel:
+                return "UnreleasedUnits"
+        return "AllUnitsUsed" if self.used[batch] == current.standard + current.defective else None
 
     def _offer_error(self, by: int, batch: bytes) -> str | None:
         if by in self.suspended:

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from brownie import chain
-from environment import FOREVER
+from environment import BOTH_STAGES, FOREVER
 from eth_utils import keccak
 from panel import Panel
 
 from chromatrace.crypto.sealed_answer import lane_id
-from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, SalesChannel, Stage, Verdict
 
 RECORDED = Path(__file__).with_name("gas.json")
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "contracts.md"
@@ -98,6 +98,43 @@ def recall_ten_descendants(env):
     )
 
 
+def supplier_notice_of_ten_descendants(env):
+    parent = env.batch_in_state(BatchState.RELEASED, "GLASS1")
+    env.transfer(parent, env.rival, env.logistics, env.competitor)
+    children = [env.register(f"L{number}", inputs=(parent,), sender=env.competitor) for number in range(10)]
+    env.registry.recall(parent, "delamination", {"from": env.supervisor})
+    return env.registry.recallDescendants(
+        parent, children, [env.parts((parent,))] * 10, "delamination", {"from": env.supervisor}
+    )
+
+
+def recall_ten_descendants_all_skipped(env):
+    parent = env.register("GLASS1")
+    children = [env.register(f"L{number}", inputs=(parent,)) for number in range(10)]
+    env.registry.recall(parent, "delamination", {"from": env.supervisor})
+    arguments = (parent, children, [env.parts((parent,))] * 10, "delamination", {"from": env.supervisor})
+    env.registry.recallDescendants(*arguments)
+    return env.registry.recallDescendants(*arguments)
+
+
+def release_hold(env):
+    batch = env.register()
+    env.registry.hold(batch, "a reading is out of limits", {"from": env.official})
+    return env.registry.releaseHold(batch, HoldKind.AUTHORITY, "the gauge was wrong", {"from": env.official})
+
+
+def register_hundred_all_skipped(env):
+    register_hundred(env)
+    return register_hundred(env)
+
+
+def order_return(env):
+    batch = env.batch_in_state(BatchState.RELEASED)
+    env.transfer(batch, env.shop, env.logistics, env.franchisee)
+    env.suspend(env.shop)
+    return env.custody.orderReturn(batch, "the shop is closed", {"from": env.logistics})
+
+
 def offer_custody(env):
     batch = env.batch_in_state(BatchState.RELEASED)
     return env.custody.offer(batch, env.shop, FOREVER, {"from": env.logistics})
@@ -172,6 +209,14 @@ def append_records_thousand(env):
     return _append(env, department, 1000)
 
 
+def license_prefix(env):
+    return env.consortium.license(env.lab, 952100001, 9, {"from": env.registrar})
+
+
+def accredit(env):
+    return env.inspections.accredit(env.shop, [0], BOTH_STAGES, FOREVER, {"from": env.administrator})
+
+
 def appoint_operator(env):
     return env.appoint(env.stranger, env.plant, 1)
 
@@ -213,6 +258,7 @@ SCENARIOS = (
     register_one,
     register_one_made_of_two,
     register_hundred,
+    register_hundred_all_skipped,
     inspection,
     inspection_first_of_an_inspector,
     inspection_superseding,
@@ -221,10 +267,14 @@ SCENARIOS = (
     grade,
     release,
     hold,
+    release_hold,
     recall,
     recall_ten_descendants,
+    recall_ten_descendants_all_skipped,
+    supplier_notice_of_ten_descendants,
     offer_custody,
     accept_custody,
+    order_return,
     open_channel,
     anchor_first,
     anchor,
@@ -234,14 +284,16 @@ SCENARIOS = (
     append_record,
     append_records_hundred,
     append_records_thousand,
+    license_prefix,
+    accredit,
     appoint_operator,
     consensus_inspection_of_three_in_twenty_rounds,
     consensus_inspection_of_three_in_one_round,
 )
 LIMITS = {
     "register_one": 95_000,
-    "register_hundred": 100 * 60_000,
-    "inspection": 70_000,
+    "register_hundred": 100 * 62_000,
+    "inspection": 73_000,
     "consensus_inspection_of_three_in_twenty_rounds": 60_000,
     "anchor": 45_000,
     "append_records_hundred": 100 * 4_500,

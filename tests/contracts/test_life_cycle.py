@@ -6,20 +6,22 @@ invariants read the chain only.
 
 from brownie import chain
 from brownie.test import strategy
-from environment import FOREVER, batch_id
+from environment import FOREVER, GTIN, RIVAL_GTIN, batch_id
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from reference_model import ReferenceModel
 from reverts import DidNotRevert, revert_of
 
-from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, SalesChannel, Stage, Verdict
 
 LOTS = ("A", "B", "C", "D")
 AFTER_GRADING = (BatchState.GRADED, BatchState.SCRAPPED, BatchState.RELEASED)
 
 
-BATCHES = st.sampled_from([batch_id(lot) for lot in LOTS])
+LOT_OF = {batch_id(lot, RIVAL_GTIN if lot == "D" else GTIN): lot for lot in LOTS}
+"""Lot D belongs to the rival, the others to the plant."""
+BATCHES = st.sampled_from(list(LOT_OF))
 INPUTS = st.lists(st.tuples(BATCHES, st.integers(0, 4)), max_size=2)
 QUANTITIES = strategy("uint32", max_value=3)
 SPLITS = st.tuples(*[st.integers(0, 3)] * 3)
@@ -64,10 +66,11 @@ class LifeCycle(RuleBasedStateMachine):
 
     # ---------------------------------------------------------------- rules
 
-    @rule(lot=st.sampled_from(LOTS), quantity=QUANTITIES, inputs=INPUTS, producer=PRODUCERS)
-    def register(self, lot, quantity, inputs, producer):
-        expected = self.model.register(self._organisation(producer), batch_id(lot), quantity, tuple(inputs))
-        registration = self.env.registration(lot, quantity, tuple(inputs))
+    @rule(batch=BATCHES, quantity=QUANTITIES, inputs=INPUTS, producer=PRODUCERS)
+    def register(self, batch, quantity, inputs, producer):
+        expected = self.model.register(self._organisation(producer), batch, quantity, tuple(inputs))
+        gtin = f"{self.model.gtins[batch]:014d}"
+        registration = self.env.registration(LOT_OF[batch], quantity, tuple(inputs), gtin)
         self._try(self.env.registry.register, (registration,), self.producers[producer], expected)
 
     @rule(batch=BATCHES, stage=STAGES, verdict=VERDICTS)
@@ -102,21 +105,22 @@ class LifeCycle(RuleBasedStateMachine):
         """Perform the next regular step of a batch. Random operations alone rarely release one."""
         self._reinstate_all()
         current = self.model.batches.get(batch)
+        owner = "rival" if LOT_OF[batch] == "D" else "plant"
         if current is None:
-            lot = next(name for name in LOTS if batch_id(name) == batch)
-            self.register(lot, 3, [], "plant")
+            self.register(batch, 3, [], owner)
         elif current.state is BatchState.REGISTERED:
             self.inspect(batch, Stage.FIRST, verdict)
         elif current.state is BatchState.STOPPED:
             self.inspect(batch, Stage.FIRST, Verdict.PASS)
         elif current.state is BatchState.FIRST_PASSED:
-            self.assemble(batch, "plant")
+            self.assemble(batch, owner)
         elif current.state is BatchState.ASSEMBLED and current.final_verdict is Verdict.NONE:
             self.inspect(batch, Stage.FINAL, verdict)
         elif current.state is BatchState.ASSEMBLED:
-            self.grade(batch, (2, 1, 0) if current.final_verdict is Verdict.PASS else (0, 2, 1), "plant")
+            self.grade(batch, (2, 1, 0) if current.final_verdict is Verdict.PASS else (0, 2, 1), owner)
         elif current.state in (BatchState.GRADED, BatchState.RELEASED):
-            self.release(batch, channel, "plant")
+            self.release(batch, channel, owner)
+            self.release(batch, SalesChannel.DEFECTIVE, owner)
 
     advance_again = advance
     advance_once_more = advance
@@ -139,10 +143,15 @@ class LifeCycle(RuleBasedStateMachine):
         expected = self.model.hold(self._organisation(supervisor), batch)
         self._try(self.env.registry.hold, (batch, "x"), self.supervisors[supervisor], expected)
 
+    @rule(batch=BATCHES, supervisor=SUPERVISORS, kind=st.sampled_from(HoldKind))
+    def release_hold(self, batch, supervisor, kind):
+        expected = self.model.release_hold(self._organisation(supervisor), batch, kind)
+        self._try(self.env.registry.releaseHold, (batch, kind, "x"), self.supervisors[supervisor], expected)
+
     @rule(batch=BATCHES, supervisor=SUPERVISORS)
-    def release_hold(self, batch, supervisor):
-        expected = self.model.release_hold(self._organisation(supervisor), batch)
-        self._try(self.env.registry.releaseHold, (batch, "x"), self.supervisors[supervisor], expected)
+    def order_return(self, batch, supervisor):
+        expected = self.model.order_return(self._organisation(supervisor), batch)
+        self._try(self.env.custody.orderReturn, (batch, "x"), self.supervisors[supervisor], expected)
 
     @rule(batch=BATCHES, supervisor=SUPERVISORS)
     def recall(self, batch, supervisor):
@@ -226,7 +235,9 @@ def populate(env):
 
 def populated_model(env):
     """Return the model after `populate`."""
-    model = ReferenceModel(env.authority)
+    gtins = {batch: int(RIVAL_GTIN if lot == "D" else GTIN) for batch, lot in LOT_OF.items()}
+    licensees = {batch: env.rival if lot == "D" else env.plant for batch, lot in LOT_OF.items()}
+    model = ReferenceModel(env.authority, gtins, licensees)
     sold, graded, stopped = (batch_id(lot) for lot in "ABC")
     for batch in (sold, graded):
         assert model.register(env.plant, batch, 3, ()) is None
@@ -234,7 +245,8 @@ def populated_model(env):
         assert model.assemble(env.plant, batch) is None
         assert model.inspect(batch, Stage.FINAL, Verdict.PASS) is None
         assert model.grade(env.plant, batch, 2, 1, 0) is None
-    assert model.release(env.plant, sold, SalesChannel.STANDARD) is None
+    for channel in SalesChannel:
+        assert model.release(env.plant, sold, channel) is None
     assert model.offer(env.plant, sold, env.shop) is None
     assert model.register(env.plant, stopped, 2, ((graded, 1),)) is None
     assert model.inspect(stopped, Stage.FIRST, Verdict.FAIL) is None

@@ -21,7 +21,7 @@ from app.api.epcis.captured_events import CapturedEvents
 from app.api.epcis.models import CaptureJob
 from app.api.epcis.reader import EventReader
 from app.context import current_operator, current_portal, current_snapshot, now_s, readable_lines, visible_scopes
-from app.errors import LoginRequiredError
+from app.errors import LoginRequiredError, RightsRevokedError
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.domain.identifiers import Gtin
@@ -160,7 +160,7 @@ def _is_visible(scopes_of: Callable[[int, Gtin], Scope], event: EventView, lines
 def _reader(snapshot: Snapshot) -> EventReader:
     try:
         operator = current_operator()
-    except LoginRequiredError:
+    except (LoginRequiredError, RightsRevokedError):
         return EventReader.anonymous()
     return EventReader.of(operator, snapshot, readable_lines(), now_s())
 

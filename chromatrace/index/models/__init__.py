@@ -24,15 +24,24 @@ from chromatrace.index.models.base import (
     to_signed,
     to_unsigned,
 )
-from chromatrace.index.models.batches import BatchInputRow, BatchRow, InspectionRow, OfferRow
+from chromatrace.index.models.batches import BatchInputRow, BatchRow, InspectionRow, NoticeRow, OfferRow
 from chromatrace.index.models.chain import BlockRow, CursorRow, DeploymentRow, EventRow, RecentBlockRow, TransactionRow
 from chromatrace.index.models.consensus import PanelRow, RoundRow
-from chromatrace.index.models.parties import AnchorRow, ChannelRow, GrantRow, OperatorRow, OrganisationRow
+from chromatrace.index.models.parties import (
+    AccreditationRow,
+    AnchorRow,
+    ChannelRow,
+    GrantRow,
+    LicenceRow,
+    OperatorRow,
+    OrganisationRow,
+)
 from chromatrace.index.models.records import DepartmentRow, RecordBatchRow, RecordRow
 from chromatrace.index.models.routes import RouteComponentRow, RouteProofRow, RouteRow, RouteStepRow, StationKeyRow
 
 __all__ = [
     "POSITION_BITS",
+    "AccreditationRow",
     "AnchorRow",
     "BatchInputRow",
     "BatchRow",
@@ -47,6 +56,8 @@ __all__ = [
     "GrantRow",
     "IndexTable",
     "InspectionRow",
+    "LicenceRow",
+    "NoticeRow",
     "OfferRow",
     "OperatorRow",
     "OrganisationRow",

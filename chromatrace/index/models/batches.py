@@ -11,6 +11,7 @@ from chromatrace.index.models.base import WITHOUT_ROWID, ChainTable, RowNumber, 
 class BatchRow(ChainTable):
     """The current state of a batch, keyed by the `position` of its registration.
 
+    `holds` is the mask of `HoldKind`, `hold_reasons` a JSON object of their reasons by number.
     Identifiers are hashes: a table in their order would need a random page for every new row.
     """
 
@@ -22,8 +23,8 @@ class BatchRow(ChainTable):
     producer: Mapped[int] = mapped_column(BigInteger)
     custodian: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[int] = mapped_column(SmallInteger)
-    on_hold: Mapped[bool] = mapped_column(Boolean)
-    hold_reason: Mapped[str | None] = mapped_column(Text)
+    holds: Mapped[int] = mapped_column(SmallInteger)
+    hold_reasons: Mapped[str] = mapped_column(Text)
     recalled: Mapped[bool] = mapped_column(Boolean)
     recall_cause: Mapped[bytes | None] = mapped_column(LargeBinary)
     recall_reason: Mapped[str | None] = mapped_column(Text)
@@ -59,6 +60,16 @@ class BatchInputRow(ChainTable):
     input: Mapped[bytes] = mapped_column(LargeBinary)
     quantity: Mapped[int] = mapped_column(BigInteger)
     __table_args__ = (Index("ix_batch_inputs_input", "input", "position"), WITHOUT_ROWID)
+
+
+class NoticeRow(ChainTable):
+    """The producer of the recalled `parent` notified the producer of `batch`, which is made of it."""
+
+    __tablename__ = "notices"
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=False)
+    batch: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+    parent: Mapped[bytes] = mapped_column(LargeBinary)
+    reason: Mapped[str] = mapped_column(Text)
 
 
 class InspectionRow(ChainTable):

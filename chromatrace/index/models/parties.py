@@ -55,6 +55,29 @@ class GrantRow(ChainTable):
     __table_args__ = (Index("ix_grants_reader", "reader"),)
 
 
+class LicenceRow(ChainTable):
+    """A licence of a GS1 company prefix; `active` is false once it is withdrawn."""
+
+    __tablename__ = "licences"
+    organisation: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    prefix: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    digits: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    active: Mapped[bool] = mapped_column(Boolean)
+    changed: Mapped[int] = mapped_column(BigInteger)
+
+
+class AccreditationRow(ChainTable):
+    """The accreditation of `body`. Accreditor 0: the registrar; GTIN 0: every product line; stages 0: withdrawn."""
+
+    __tablename__ = "accreditations"
+    accreditor: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    body: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    gtin: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    stages: Mapped[int] = mapped_column(BigInteger)
+    valid_until: Mapped[int] = mapped_column(Unsigned64)
+    changed: Mapped[int] = mapped_column(BigInteger)
+
+
 class ChannelRow(ChainTable):
     """A log channel and its last anchor."""
 

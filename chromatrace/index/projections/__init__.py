@@ -10,8 +10,10 @@ from chromatrace.index.projections.base import EntityProjection, EventRecord
 from chromatrace.index.projections.batches import BatchProjection
 from chromatrace.index.projections.consensus import PanelProjection, RoundProjection
 from chromatrace.index.projections.parties import (
+    AccreditationProjection,
     ChannelProjection,
     GrantProjection,
+    LicenceProjection,
     OperatorProjection,
     OrganisationProjection,
 )
@@ -24,6 +26,8 @@ _PROJECTIONS: tuple[type[EntityProjection], ...] = (
     OrganisationProjection,
     OperatorProjection,
     GrantProjection,
+    LicenceProjection,
+    AccreditationProjection,
     ChannelProjection,
     BatchProjection,
     StationKeyProjection,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from sqlalchemy import Connection, select
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, select
 from chromatrace.domain.rights import BatchState, Stage
 from chromatrace.index import bulk, entities
 from chromatrace.index.errors import InconsistentEventsError
-from chromatrace.index.models import BatchInputRow, BatchRow, InspectionRow, OfferRow, table_of
+from chromatrace.index.models import BatchInputRow, BatchRow, InspectionRow, NoticeRow, OfferRow, table_of
 from chromatrace.index.projections.base import (
     EntityProjection,
     EventRecord,
@@ -23,8 +24,8 @@ from chromatrace.index.views import OfferState
 
 _NEW: State = {
     "state": BatchState.REGISTERED.value,
-    **dict.fromkeys(("on_hold", "recalled"), False),
-    **dict.fromkeys(("hold_reason", "recall_cause", "recall_reason", "open_offer")),
+    **{"holds": 0, "hold_reasons": "{}", "recalled": False},
+    **dict.fromkeys(("recall_cause", "recall_reason", "open_offer")),
     **dict.fromkeys(("standard", "defective", "scrap", "channels"), 0),
     **dict.fromkeys(("first_verdict", "final_verdict", "first_revision", "final_revision"), 0),
 }
@@ -36,7 +37,12 @@ class BatchProjection(EntityProjection):
 
     entity, model, key_columns = entities.BATCH, BatchRow, ("id",)
     created_by = "BatchRegistered"
-    part_tables = ((BatchInputRow, ("batch",)), (InspectionRow, ("batch",)), (OfferRow, ("batch",)))
+    part_tables = (
+        (BatchInputRow, ("batch",)),
+        (InspectionRow, ("batch",)),
+        (OfferRow, ("batch",)),
+        (NoticeRow, ("batch",)),
+    )
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
@@ -47,8 +53,10 @@ class BatchProjection(EntityProjection):
             "BatchAssembled": lambda state, event: state.update(state=BatchState.ASSEMBLED.value),
             "BatchGraded": _graded,
             "BatchReleased": _released,
-            "BatchHeld": lambda state, event: state.update(on_hold=True, hold_reason=without_nul(event.args["reason"])),
-            "BatchHoldReleased": lambda state, event: state.update(on_hold=False, hold_reason=None),
+            "BatchHeld": _held,
+            "BatchHoldReleased": _hold_released,
+            "SupplierNoticeGiven": self._noticed,
+            **dict.fromkeys(("RecallSkipped", "RegistrationSkipped", "CustodyReturnOrdered"), _unchanged),
             "BatchRecalled": _recalled,
             "CustodyTransferred": lambda state, event: state.update(custodian=event.args["to"]),
             "InspectionRecorded": self._inspected,
@@ -97,6 +105,15 @@ class BatchProjection(EntityProjection):
             "position": event.position,
             "changed": event.position,
         }
+
+    def _noticed(self, state: State, event: EventRecord) -> None:
+        notice = {
+            "position": event.position,
+            "batch": state["id"],
+            "parent": event.args["parent"],
+            "reason": without_nul(event.args["reason"]),
+        }
+        self.add_parts(NoticeRow, [notice])
 
     def _inspected(self, state: State, event: EventRecord) -> None:
         args = event.args
@@ -161,6 +178,21 @@ class BatchProjection(EntityProjection):
                 )
             self._offers[position] = dict(row)
         return self._offers[position]
+
+
+def _unchanged(state: State, event: EventRecord) -> None:
+    """Do nothing: the event only reports, or other events of its transaction change the batch."""
+
+
+def _held(state: State, event: EventRecord) -> None:
+    reasons = json.loads(state["hold_reasons"]) | {str(event.args["kind"]): without_nul(event.args["reason"])}
+    state.update(holds=state["holds"] | 1 << event.args["kind"], hold_reasons=json.dumps(reasons, sort_keys=True))
+
+
+def _hold_released(state: State, event: EventRecord) -> None:
+    reasons = json.loads(state["hold_reasons"])
+    reasons.pop(str(event.args["kind"]), None)
+    state.update(holds=state["holds"] & ~(1 << event.args["kind"]), hold_reasons=json.dumps(reasons, sort_keys=True))
 
 
 def _verdict_applied(state: State, event: EventRecord) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from chromatrace.domain.names import skeletons, visible_name
 from chromatrace.index import entities
-from chromatrace.index.models import AnchorRow, ChannelRow, GrantRow, OperatorRow, OrganisationRow
+from chromatrace.index.models import (
+    AccreditationRow,
+    AnchorRow,
+    ChannelRow,
+    GrantRow,
+    LicenceRow,
+    OperatorRow,
+    OrganisationRow,
+)
 from chromatrace.index.projections.base import (
     EntityProjection,
     EventRecord,
@@ -91,6 +99,43 @@ class GrantProjection(EntityProjection):
             "reader": key[1],
             "gtin": key[2],
             "scopes": event.args["scopes"],
+            "valid_until": event.args["validUntil"],
+            "changed": event.position,
+        }
+
+
+class LicenceProjection(EntityProjection):
+    """Licences of company prefixes, by organisation, prefix and number of digits."""
+
+    entity, model = entities.LICENCE, LicenceRow
+
+    def key_of(self, entity_key: bytes) -> Key:
+        return to_number(entity_key[:32]), to_number(entity_key[32:64]), to_number(entity_key[64:])
+
+    def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
+        return {
+            "organisation": key[0],
+            "prefix": key[1],
+            "digits": key[2],
+            "active": event.name == "PrefixLicensed",
+            "changed": event.position,
+        }
+
+
+class AccreditationProjection(EntityProjection):
+    """Accreditations, by accreditor, body and GTIN."""
+
+    entity, model = entities.ACCREDITATION, AccreditationRow
+
+    def key_of(self, entity_key: bytes) -> Key:
+        return to_number(entity_key[:32]), to_number(entity_key[32:64]), to_number(entity_key[64:])
+
+    def apply_event(self, key: Key, state: State | None, event: EventRecord) -> State:
+        return {
+            "accreditor": key[0],
+            "body": key[1],
+            "gtin": key[2],
+            "stages": event.args["stages"],
             "valid_until": event.args["validUntil"],
             "changed": event.position,
         }

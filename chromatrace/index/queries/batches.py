@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from sqlalchemy import BigInteger, ColumnElement, exists, func, or_, select, type_coerce
@@ -10,10 +11,10 @@ from chromatrace.domain.addresses import checksummed
 from chromatrace.domain.errors import NotFound
 from chromatrace.domain.genealogy import Input
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
-from chromatrace.domain.rights import BatchState, SalesChannel, Scope, Stage, Verdict
-from chromatrace.index.models import BatchInputRow, BatchRow, GrantRow, InspectionRow, OfferRow
+from chromatrace.domain.rights import BatchState, HoldKind, SalesChannel, Scope, Stage, Verdict
+from chromatrace.index.models import BatchInputRow, BatchRow, GrantRow, InspectionRow, NoticeRow, OfferRow
 from chromatrace.index.queries.base import MAX_INTEGER, Queries, Statement, chunks, first, none_if_zero
-from chromatrace.index.views import BatchView, InspectionView, OfferState, OfferView, Reader
+from chromatrace.index.views import BatchView, HoldView, InspectionView, OfferState, OfferView, Reader
 
 MAX_PAGE = 1000
 
@@ -24,6 +25,13 @@ class BatchQueries(Queries):
     def batch(self, batch_id: BatchId) -> BatchView | None:
         """Return a batch by its identifier on the chain."""
         return first(self._batches(select(BatchRow).where(BatchRow.id == batch_id)))
+
+    def noticed(self, batches: Sequence[BatchId]) -> set[BatchId]:
+        """Return those of the batches whose producer was notified that an input is recalled."""
+        found: set[BatchId] = set()
+        for chunk in chunks(batches):
+            found |= {BatchId(row.batch) for row in self._rows(select(NoticeRow).where(NoticeRow.batch.in_(chunk)))}
+        return found
 
     def batch_by_key(self, key: BatchKey) -> BatchView | None:
         """Return a batch by GTIN and lot."""
@@ -210,8 +218,10 @@ class BatchQueries(Queries):
                 producer=row.producer,
                 custodian=row.custodian,
                 state=BatchState(row.state),
-                on_hold=row.on_hold,
-                hold_reason=row.hold_reason,
+                holds=tuple(
+                    HoldView(HoldKind(int(kind)), reason)
+                    for kind, reason in sorted(json.loads(row.hold_reasons).items())
+                ),
                 recalled=row.recalled,
                 recall_cause=None if row.recall_cause is None else BatchId(row.recall_cause),
                 recall_reason=row.recall_reason,

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 
 from chromatrace.domain.addresses import checksummed
-from chromatrace.domain.identifiers import Gln, Gtin
-from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope
+from chromatrace.domain.identifiers import CompanyPrefix, Gln, Gtin
+from chromatrace.domain.rights import ALL_SCOPES, OrganisationKind, Role, Scope, stages_of
 from chromatrace.ethereum.codec import bytes_of
-from chromatrace.index.models import GrantRow, OperatorRow, OrganisationRow
+from chromatrace.index.models import AccreditationRow, GrantRow, LicenceRow, OperatorRow, OrganisationRow
 from chromatrace.index.queries.base import MAX_INTEGER, AnyRow, Queries, Statement, chunks, first
-from chromatrace.index.views import GrantView, OperatorView, OrganisationView
+from chromatrace.index.views import AccreditationView, GrantView, LicenceView, OperatorView, OrganisationView
 
 
 class PartyQueries(Queries):
@@ -60,6 +60,37 @@ class PartyQueries(Queries):
                 reader=row.reader,
                 gtin=Gtin.from_number(row.gtin) if row.gtin else None,
                 scopes=Scope(row.scopes),
+                valid_until=row.valid_until,
+                changed=refs[row.changed],
+            )
+            for row in rows
+        )
+
+    def licences(self, organisation: int | None = None) -> tuple[LicenceView, ...]:
+        """Return the licences in force of an organisation, or of all, by organisation and prefix."""
+        statement = select(LicenceRow).where(LicenceRow.active)
+        if organisation is not None:
+            statement = statement.where(LicenceRow.organisation == organisation)
+        order = (LicenceRow.organisation, LicenceRow.prefix, LicenceRow.digits)
+        rows, refs = self._rows_with_refs(statement.order_by(*order), "changed")
+        return tuple(
+            LicenceView(row.organisation, CompanyPrefix.from_number(row.prefix, row.digits), refs[row.changed])
+            for row in rows
+        )
+
+    def accreditations(self, body: int | None = None) -> tuple[AccreditationView, ...]:
+        """Return the accreditations of an organisation, or of all, expired ones included, withdrawn ones not."""
+        statement = select(AccreditationRow).where(AccreditationRow.stages != 0)
+        if body is not None:
+            statement = statement.where(AccreditationRow.body == body)
+        order = (AccreditationRow.body, AccreditationRow.accreditor, AccreditationRow.gtin)
+        rows, refs = self._rows_with_refs(statement.order_by(*order), "changed")
+        return tuple(
+            AccreditationView(
+                accreditor=row.accreditor or None,
+                body=row.body,
+                gtin=Gtin.from_number(row.gtin) if row.gtin else None,
+                stages=stages_of(row.stages),
                 valid_until=row.valid_until,
                 changed=refs[row.changed],
             )

@@ -6,17 +6,27 @@ Organisations are their numbers on the chain, from 1. `None` stands for the chai
 
 from __future__ import annotations
 
-from chromatrace.index.views.batches import BatchView, InspectionView, OfferState, OfferView
+from chromatrace.index.views.batches import BatchView, HoldView, InspectionView, OfferState, OfferView
 from chromatrace.index.views.chain import EventRef, EventView, HeadView, SyncProgress, TransactionView
 from chromatrace.index.views.consensus import InspectorView, PanelView, RoundView, SeatView
 from chromatrace.index.views.orders import OrderStatus, ProductStatus, StepStatus
-from chromatrace.index.views.parties import AnchorView, ChannelView, GrantView, OperatorView, OrganisationView, Reader
+from chromatrace.index.views.parties import (
+    AccreditationView,
+    AnchorView,
+    ChannelView,
+    GrantView,
+    LicenceView,
+    OperatorView,
+    OrganisationView,
+    Reader,
+)
 from chromatrace.index.views.records import DepartmentView, RecordView
 from chromatrace.index.views.routes import ComponentView, RouteProofState, RouteProofView, RouteStepView, RouteView
 from chromatrace.index.views.search import KeyMatches
 from chromatrace.index.views.trace import Direction, Link, TraceStep, TraceView
 
 __all__ = [
+    "AccreditationView",
     "AnchorView",
     "BatchView",
     "ChannelView",
@@ -27,9 +37,11 @@ __all__ = [
     "EventView",
     "GrantView",
     "HeadView",
+    "HoldView",
     "InspectionView",
     "InspectorView",
     "KeyMatches",
+    "LicenceView",
     "Link",
     "OfferState",
     "OfferView",

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from chromatrace.domain.identifiers import BatchId, BatchKey, Gtin, Lot
-from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, SalesChannel, Stage, Verdict
 from chromatrace.index.views.chain import EventRef
+
+
+class HoldView(NamedTuple):
+    """A hold that is set."""
+
+    kind: HoldKind
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
     """The current state of a batch. Quantities are in units; `channels` are the sales channels of its release.
 
-    hold_reason    None if it is not on hold
+    holds          the holds that are set, by rising rank
     recall_cause   the recalled batch that it descends from, or itself; None if it is not recalled
     recall_reason  None if it is not recalled
     """
@@ -25,8 +33,7 @@ class BatchView:
     producer: int
     custodian: int
     state: BatchState
-    on_hold: bool
-    hold_reason: str | None
+    holds: tuple[HoldView, ...]
     recalled: bool
     recall_cause: BatchId | None
     recall_reason: str | None
@@ -46,6 +53,16 @@ class BatchView:
     """Pass this as `after` to `Snapshot.batches` for the next page."""
     registered: EventRef
     changed: EventRef
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether a hold of any kind is set."""
+        return bool(self.holds)
+
+    @property
+    def hold_reason(self) -> str | None:
+        """The reason of the hold of the highest rank; None if the batch is not on hold."""
+        return self.holds[-1].reason if self.holds else None
 
     @property
     def key(self) -> BatchKey:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chromatrace.domain.identifiers import Gln, Gtin
-from chromatrace.domain.rights import OrganisationKind, Role, Scope
+from chromatrace.domain.identifiers import CompanyPrefix, Gln, Gtin
+from chromatrace.domain.rights import OrganisationKind, Role, Scope, Stage
 from chromatrace.index.views.chain import EventRef
 
 
@@ -66,6 +66,34 @@ class GrantView:
     def holds_at(self, unix_s: int) -> bool:
         """Whether it grants anything at this time."""
         return bool(self.scopes) and unix_s <= self.valid_until
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceView:
+    """A GS1 company prefix that is licensed to an organisation."""
+
+    organisation: int
+    prefix: CompanyPrefix
+    changed: EventRef
+
+
+@dataclass(frozen=True, slots=True)
+class AccreditationView:
+    """The stages in which verdicts of `body` count for the product line `gtin` (None: every line of the accreditor).
+
+    accreditor  producer that accredits; None: the registrar, for any producer
+    """
+
+    accreditor: int | None
+    body: int
+    gtin: Gtin | None
+    stages: frozenset[Stage]
+    valid_until: int
+    changed: EventRef
+
+    def holds_at(self, unix_s: int) -> bool:
+        """Whether it is in force at this time."""
+        return bool(self.stages) and unix_s <= self.valid_until
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a gateway knows of the series of a channel: newest times, types of values, sequence numbers."""
+"""The state of the series of a channel: newest times, types of values, sequence numbers."""
 
 from __future__ import annotations
 
@@ -105,13 +105,14 @@ class ChannelSeries:
     def _stored_states(self) -> dict[Series, SeriesState | None]:
         """Return the states that earlier gateways left. They are read once."""
         if self._stored is None:
-            self._stored = {}
+            stored: dict[Series, SeriesState | None] = {}
             ends = self._spool.series_ends(self._channel, _RESUME_LIMIT, self._tolerance_ns)
             for series, end in ends.items():
-                self._stored[series] = None
+                stored[series] = None
                 if end is not None:
                     source = series[0]
-                    self._stored[series] = SeriesState(end.newest_ns, end.plausible_ns, end.kinds)
+                    stored[series] = SeriesState(end.newest_ns, end.plausible_ns, end.kinds)
                     self._oldest_ns[source] = min(self._oldest_ns.get(source, end.oldest_ns), end.oldest_ns)
                     self.next_sequence[source] = max(self.next_sequence.get(source, 0), end.sequence + 1)
+            self._stored = stored
         return self._stored

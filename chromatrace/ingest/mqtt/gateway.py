@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -44,6 +45,7 @@ from chromatrace.ingest.spool import Spool
 _POLL_S = 0.2
 _SPOOL_RETRY_S = 1.0
 _RESUME_READINGS = 8_192
+_DROPPED_PART = 10
 _BIRTH = re.compile(r"spBv1\.0/[^/]+/[ND]BIRTH/")
 _AUTHENTICATION_CODES = ("Bad user name or password", "Not authorized")
 _logger = logging.getLogger(__name__)
@@ -68,8 +70,11 @@ class Connection:
     A connection is never used again after it is lost, so a message is acknowledged on the connection that delivered it.
     """
 
-    def __init__(self, settings: MqttSettings, overflowed: Callable[[_Message], bool]) -> None:
-        """Prepare a connection. `overflowed` records a message that is dropped, or returns False to wait instead."""
+    def __init__(self, settings: MqttSettings, overflowed: Callable[[list[_Message]], bool] | None) -> None:
+        """Prepare a connection. `overflowed` records messages that a full queue drops, or returns False to wait.
+
+        None: a full queue always waits.
+        """
         self._settings = settings
         self._overflowed = overflowed
         self.messages: queue.Queue[_Message] = queue.Queue(settings.buffer)
@@ -168,6 +173,8 @@ class Connection:
             client.ack(message.mid, message.qos)
             return
         item = _Message(message.topic, bytes(message.payload), time.time_ns(), message.mid, message.qos)
+        if self._overflowed is not None and self.messages.full():
+            self._drop_oldest(self._overflowed)
         while True:
             try:
                 self.messages.put(item, timeout=_POLL_S)
@@ -176,21 +183,22 @@ class Connection:
                 if self._closing.is_set():
                     self.dropped += 1  # of QoS 1: the broker delivers it again
                     return
-                self._drop_oldest()
 
-    def _drop_oldest(self) -> None:
-        """Remove the oldest message, if the overflow policy allows it and the loss is recorded."""
+    def _drop_oldest(self, overflowed: Callable[[list[_Message]], bool]) -> None:
+        """Remove the oldest messages after their loss is recorded. A part of the queue shares one record."""
         with self.messages.mutex:
-            oldest = self.messages.queue[0] if self.messages.queue else None
-        if oldest is None or not self._overflowed(oldest):
+            oldest = list(islice(self.messages.queue, max(1, self.messages.maxsize // _DROPPED_PART)))
+        if not oldest or not overflowed(oldest):
             return
-        with self.messages.mutex:
-            # The storing thread may have taken it meanwhile. Then it is stored, and a replay finds a duplicate.
-            if self.messages.queue and self.messages.queue[0] is oldest:
+        for message in oldest:
+            with self.messages.mutex:
+                # The storing thread may have taken it meanwhile. Then it is stored, and a replay finds a duplicate.
+                if not self.messages.queue or self.messages.queue[0] is not message:
+                    continue
                 self.messages.queue.popleft()
                 self.messages.not_full.notify()
-        if oldest.qos:
-            self.client.ack(oldest.mid, oldest.qos)
+            if message.qos:
+                self.client.ack(message.mid, message.qos)
 
 
 class MqttGateway:
@@ -228,10 +236,11 @@ class MqttGateway:
         `SpoolCorrupt`, and `SpoolUnavailable` if the spool cannot be written at the end.
         """
         self._stop = stop
+        overflowed = None if self._overflow == BLOCK else self._overflowed
         pause_s, maximum_pause_s = self.settings.backoff_s
         unavailable_since = time.monotonic()
         while not stop.is_set():
-            connection = self._connection = Connection(self.settings, self._overflowed)
+            connection = self._connection = Connection(self.settings, overflowed)
             try:
                 try:
                     connection.open()
@@ -352,21 +361,21 @@ class MqttGateway:
             message.payload,
         )
 
-    def _overflowed(self, message: _Message) -> bool:
-        """Record a message that the full buffer drops. Return False if the gateway must wait instead."""
-        if self._overflow == BLOCK:
-            return False
+    def _overflowed(self, messages: list[_Message]) -> bool:
+        """Record messages that the full buffer drops. Return False if the gateway must wait instead."""
         reason = "the buffer was full"
-        if self._overflow == DEAD_LETTER:
-            letter = message_letter(message.topic, "", [reason], message.received_ns, message.topic, message.payload)
-        else:
-            letter = lost_letter(message.topic, "", reason, message.received_ns)
+        letters = [
+            message_letter(message.topic, "", [reason], message.received_ns, message.topic, message.payload)
+            if self._overflow == DEAD_LETTER
+            else lost_letter(message.topic, "", reason, message.received_ns)
+            for message in messages
+        ]
         try:
-            self._recorder.record([letter])
+            self._recorder.record(letters)
         except SpoolUnavailable as error:
             self.statistics.last_error = str(error)
             return False
-        self.statistics.dropped += 1
+        self.statistics.dropped += len(messages)
         return True
 
     def _retried(self, store: Callable[[], object]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from asyncua import ua
 
+from chromatrace.ingest.gateway.dead_letters import DeadLetter, rejected_letter
 from chromatrace.ingest.gateway.statistics import GatewayStatistics, RejectedTagValue, UnfilledGap
 from chromatrace.ingest.gateway.values import ReceivedValue, TagKey
 from chromatrace.ingest.gateway.writer import SpoolWriter
@@ -22,8 +23,16 @@ _logger = logging.getLogger(__name__)
 class EventFollower:
     """Decodes the events of a server, and reads those that an interruption prevented."""
 
-    def __init__(self, settings: OpcUaSettings, writer: SpoolWriter, statistics: GatewayStatistics) -> None:
+    def __init__(
+        self,
+        settings: OpcUaSettings,
+        writer: SpoolWriter,
+        statistics: GatewayStatistics,
+        letters: list[DeadLetter] | None = None,
+    ) -> None:
+        """`letters` receives the events that are not valid readings."""
         self._settings, self._writer, self._statistics = settings, writer, statistics
+        self._letters = [] if letters is None else letters
         self._session: EventSession | None = None
         self._sources: dict[Any, str] = {}
         self.incomplete = False
@@ -80,7 +89,20 @@ class EventFollower:
             name = await session.type_name(event.event_type)
             value = event_value(event, name, self._sources, received_ns, replayed=replayed)
             if isinstance(value, str):
-                self._statistics.reject(RejectedTagValue(min(self._sources.values()), event.source_name, value))
+                source = min(self._sources.values())
+                self._statistics.reject(RejectedTagValue(source, event.source_name, value))
+                self._letters.append(
+                    rejected_letter(
+                        source,
+                        event.source_name,
+                        value,
+                        received_ns,
+                        time_ns=None,
+                        value=list(fields),
+                        unit="",
+                        quality=0,
+                    )
+                )
                 continue
             self._statistics.events += 1
             values.append(value)

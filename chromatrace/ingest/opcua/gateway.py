@@ -65,7 +65,7 @@ class OpcUaGateway:
         self._tolerance_ns = clock_tolerance_ns
         self._letters: list[DeadLetter] = []
         self._writer = SpoolWriter(spool, settings.channel, self.statistics, self._recorder, clock_tolerance_ns)
-        self._events = EventFollower(settings, self._writer, self.statistics)
+        self._events = EventFollower(settings, self._writer, self.statistics, self._letters)
         self._keys: list[TagKey] = []
         self._stop = asyncio.Event()
         self._logged_reason = ""
@@ -295,8 +295,9 @@ class OpcUaGateway:
         return True
 
     async def _record_letters(self) -> None:
-        letters, self._letters = self._letters, []
-        if letters:
+        if self._letters:
+            letters = list(self._letters)
+            self._letters.clear()
             await self._retried(lambda: self._recorder.record(letters))
 
     async def _write_sorted(self, values: list[ReceivedValue]) -> None:

@@ -259,6 +259,27 @@ class Session:
                 return False
         return True
 
+    async def read(self, node_id: str) -> Any:
+        """Return the value of a variable. Raises `InvalidInput` for an invalid node id."""
+        return await self._request(self._node(node_id).read_value())
+
+    async def write(self, node_id: str, value: Any) -> None:
+        """Write a variable once, in its own type. Raises `InvalidInput` if the value does not fit the type."""
+        node = self._node(node_id)
+        kind = await self._request(node.read_data_type_as_variant_type())
+        # A server may reject a value with a time of its own (Part 4, 5.11.4), so only the value is sent.
+        await self._request(node.write_attribute(ua.AttributeIds.Value, ua.DataValue(_variant(value, kind))))
+
+    async def call(self, object_id: str, method_id: str, arguments: Sequence[Any]) -> Any:
+        """Call a method of an object once."""
+        return await self._request(self._node(object_id).call_method(self._node(method_id), *arguments))
+
+    def _node(self, node_id: str) -> Node:
+        try:
+            return self._client.get_node(ua.NodeId.from_string(node_id))
+        except ua.UaStringParsingError as error:
+            raise InvalidInput(f"{node_id!r} is not a node id", field="node") from error
+
     def silent(self) -> bool:
         """Return whether the server has sent no value and no keep-alive for longer than agreed."""
         return time.monotonic() - self._last_heard > self._silence_s
@@ -326,6 +347,25 @@ async def _secure(client: Client, settings: OpcUaSettings) -> None:
     if security.user is not None:
         client.set_user(security.user)
         client.set_password(security.password or "")
+
+
+def _variant(value: Any, kind: ua.VariantType) -> ua.Variant:
+    """Return a value in the type of a variable. Raises `InvalidInput`."""
+    if kind == ua.VariantType.Boolean:
+        fits = value in (True, False, "true", "false")
+        value = value in (True, "true")
+    elif kind in (ua.VariantType.Float, ua.VariantType.Double):
+        fits = isinstance(value, float | int)
+    elif kind == ua.VariantType.String:
+        fits, value = value is not None, str(value)
+    elif kind == ua.VariantType.ByteString:
+        fits = isinstance(value, bytes)
+    else:
+        fits = isinstance(value, float | int) and value == int(value)
+        value = int(value) if fits else value
+    if not fits:
+        raise InvalidInput(f"{value!r} does not fit the type {kind.name} of the variable", field="value")
+    return ua.Variant(value, kind)
 
 
 def _node_id(reference: Any) -> Any:

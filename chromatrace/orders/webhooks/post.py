@@ -20,7 +20,7 @@ _MAX_RETRY_AFTER_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a target answered. `error` is None after success; `retry_after_s` is what it asked for."""
+    """Answer of a target. `error` is None after success; `retry_after_s`: the wait that it asks for."""
 
     status: int | None
     error: str | None = None

@@ -1,6 +1,6 @@
 """The queue of webhook messages, in SQL. A message is stored before it is sent, and kept until the target has it.
 
-A target is told what changed: a message is queued only if its content differs from the last one about the same order
+A message is queued only if its content differs from the last one about the same order
 and type. It replaces an older one that is still waiting, so a target that is down for days gets the newest state. After
 a failure, all messages of the target wait for its next attempt; after a success, they are due.
 """
@@ -59,7 +59,7 @@ class WebhookQueue:
         self._store = store
 
     def put(self, target: str, event: str, number: str, data: dict[str, Any], digest: str) -> str | None:
-        """Queue a message and return its id, or None if the target was told the content of this `digest` last."""
+        """Queue a message and return its id, or None if the last message about it has the same `digest`."""
         plant, now = self._store.plant, self._store.now()
         with self._store.begin() as session:
             sent = session.get(SentRow, (plant, target, number, event))

@@ -1,8 +1,8 @@
 """Switching rules between normal, tightened and reduced inspection, as a state machine over the results of lots.
 
-The rules are those of MIL-STD-105E, section 4.7, and of ISO 2859-1 where that is more precise: reduced inspection
-requires a switching score of 30 instead of a table of limit numbers, and tightened inspection ends with the fifth
-rejected lot. Only the first inspection of a lot counts.
+The rules are those of MIL-STD-105E, section 4.7, and two of ISO 2859-1: reduced inspection requires a switching score
+of 30 instead of a table of limit numbers, and tightened inspection ends with the fifth rejected lot. Only the first
+inspection of a lot counts.
 
     normal     -> tightened  two of five or fewer consecutive lots rejected
     tightened  -> normal     five consecutive lots accepted

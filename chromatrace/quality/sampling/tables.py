@@ -126,7 +126,7 @@ def single_plan(letter: str, aql: float, severity: Severity) -> SinglePlan:
     row, column = LETTERS.index(letter), AQLS.index(aql)
     cell = _cell(row, column, severity)
     if isinstance(cell, int):
-        # No arrow leads out of the table: where there is no plan in its direction, the other one is used.
+        # No arrow leads out of the table: if there is no plan in its direction, use the other one.
         step = cell if _has_plan(row, column, severity, cell) else -cell
         while isinstance(cell, int):
             row += step

@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -18,6 +19,9 @@ WIDTH, COLUMN, NARROW = 760, 620, 340
 MAX_PANELS = 30
 MAX_DRAWN = 4000
 """Points of a curve that are drawn. Of more, the lowest and the highest of each section are drawn."""
+
+DATE = "date (UTC)"
+"""Label of an abscissa in days (`date.toordinal`), whose marks are dates."""
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78, 24, 20, 56
 _LEGEND_LINE = 20
@@ -152,10 +156,14 @@ def _panel(curves: list[Curve], top: float, width: int, height: int) -> Iterator
             bottom - (y - y_low) / (y_high - y_low) * (bottom - top),
         )
 
-    for tick in _ticks(x_low, x_high, min(8, width // 60)):
+    dates = curves[0].x_label == DATE
+    for tick in _ticks(x_low, x_high, width // 110 if dates else min(8, width // 60)):
+        if dates and not tick.is_integer():
+            continue
         x, _ = at(tick, y_low)
         yield _Line([(x, top), (x, bottom)], _GRID, 1)
-        yield _Text(x, bottom + 18, f"{tick:g}", _SOFT, 12, "middle")
+        text = date.fromordinal(int(tick)).isoformat() if dates else f"{tick:g}"
+        yield _Text(x, bottom + 18, text, _SOFT, 12, "middle")
     for tick in _ticks(y_low, y_high, min(6, height // 50)):
         _, y = at(x_low, tick)
         yield _Line([(left, y), (right, y)], _GRID, 1)

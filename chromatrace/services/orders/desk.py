@@ -98,11 +98,17 @@ class OrderDesk(Closing):
         raise InvalidInput(f"{report!r:.40} is not one of {', '.join(REPORTS)}", field="report")
 
 
-def open_desk(workspace: Workspace, index: Index | None = None) -> OrderDesk:
-    """Return the orders of the workspace's plant. `index`: default, the workspace's index, synchronised."""
+def open_desk(workspace: Workspace) -> OrderDesk:
+    """Return the orders of the workspace's plant, with its index. The organisation is the plant's, or the signer's."""
     plant = plant_of(workspace.settings.plant)
     organisation = plant.section(ERP).organisation or own_organisation(workspace)
-    return OrderDesk(open_store(workspace, plant), plant, index or workspace.index, workspace.documents, organisation)
+    return OrderDesk(open_store(workspace, plant), plant, workspace.index, workspace.documents, organisation)
+
+
+def desk_of_portal(workspace: Workspace, plant: Plant, index: Index) -> OrderDesk:
+    """Return the orders of a portal's plant. The portal has no signer, so the plant file names the organisation."""
+    organisation = plant.section(ERP).organisation
+    return OrderDesk(open_store(workspace, plant), plant, index, workspace.documents, organisation)
 
 
 def open_store(workspace: Workspace, plant: Plant | None = None) -> OrderStore:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from chromatrace.documents.content import InspectionEvidence
 from chromatrace.documents.store import DocumentStore
@@ -18,13 +19,22 @@ END_S = 1 << 40
 """A time after every inspection, in Unix seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InspectedBatch:
-    """One recorded inspection. `evidence`: None if the document is not stored here, or is about another batch."""
+    """One recorded inspection."""
 
     batch: BatchView
     inspection: InspectionView
-    evidence: InspectionEvidence | None
+    documents: DocumentStore
+
+    @cached_property
+    def evidence(self) -> InspectionEvidence | None:
+        """The evidence, read when it is first used; None if it is not stored here, or is about another batch."""
+        try:
+            evidence = InspectionEvidence.from_bytes(self.documents.get(self.inspection.evidence))
+        except ChromaTraceError:
+            return None
+        return evidence if (evidence.key, evidence.stage) == (self.batch.key, self.inspection.stage) else None
 
     @property
     def name(self) -> str:
@@ -44,7 +54,7 @@ def inspected_batches(
         raise InvalidInput(f"more than {MAX_INSPECTIONS:,} inspections", field="from", hint="choose a shorter period")
     batches = snapshot.batches_by_id(list(dict.fromkeys(inspection.batch_id for inspection in inspections)))
     return tuple(
-        InspectedBatch(batch, inspection, _evidence(documents, batch, inspection))
+        InspectedBatch(batch, inspection, documents)
         for inspection in inspections
         if (batch := batches.get(inspection.batch_id)) is not None
     )
@@ -53,11 +63,3 @@ def inspected_batches(
 def producer_number(workspace: Workspace, gln: str | None) -> int:
     """Return the number of the organisation with this GLN; without one, that of the signer."""
     return signer_organisation(workspace) if gln is None else organisation_number(workspace, str(Gln(gln)))
-
-
-def _evidence(documents: DocumentStore, batch: BatchView, inspection: InspectionView) -> InspectionEvidence | None:
-    try:
-        evidence = InspectionEvidence.from_bytes(documents.get(inspection.evidence))
-    except ChromaTraceError:
-        return None
-    return evidence if (evidence.key, evidence.stage) == (batch.key, inspection.stage) else None

@@ -1,6 +1,6 @@
 """Control charts of one tag and of all tags together.
 
-One tag: `TagChart` (individuals, moving range, run rules, EWMA, CUSUM), `SubgroupLimits` (X-bar and R), `capability`.
+One tag: `TagChart` (individuals, moving range, run rules, EWMA, CUSUM), `SubgroupChart` (X-bar and R), `capability`.
 All tags: `train` fits a `Model` (PCA or CVA), and `Monitor` applies it row by row.
 """
 
@@ -8,7 +8,7 @@ from chromatrace.twin.charts.capability import Capability, capability
 from chromatrace.twin.charts.individuals import TagLimits
 from chromatrace.twin.charts.model import Model, Window
 from chromatrace.twin.charts.monitor import Alarm, Monitor, RowResult
-from chromatrace.twin.charts.subgroups import SubgroupLimits
+from chromatrace.twin.charts.subgroups import SubgroupChart, SubgroupLimits
 from chromatrace.twin.charts.tag_chart import TableChart, TagChart
 from chromatrace.twin.charts.training import TrainingOptions, train
 
@@ -18,6 +18,7 @@ __all__ = [
     "Model",
     "Monitor",
     "RowResult",
+    "SubgroupChart",
     "SubgroupLimits",
     "TableChart",
     "TagChart",

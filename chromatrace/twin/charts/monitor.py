@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 
+import msgspec
 import numpy as np
 
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.storage.strict_json import Digest, JsonObject, Positive, Whole
 from chromatrace.twin.charts.model import Form, Mask, Model
 from chromatrace.twin.charts.subgroups import Array
 
@@ -76,6 +79,43 @@ class _Run:
     alarm: Alarm | None = field(default=None)
 
 
+class RecentRow(JsonObject, frozen=True):
+    """A row of a `MonitorState`: standardised values, excluded tags, whether it is above each limit."""
+
+    number: Whole
+    values: list[float]
+    excluded: list[bool]
+    above: list[bool] | None
+
+
+class RunState(JsonObject, frozen=True):
+    """A run of rows above one limit in a `MonitorState`."""
+
+    length: Whole
+    first_row: Whole
+    alarm: Alarm | None
+
+
+class MonitorState(JsonObject, frozen=True):
+    """The state of a `Monitor`: as many rows as the run length and the lags need, and the constant run of each tag."""
+
+    model: Digest
+    run_length: Positive
+    rows: Whole
+    last: list[float | None]
+    equal: list[Whole]
+    recent: list[RecentRow]
+    runs: Annotated[list[RunState], msgspec.Meta(min_length=2, max_length=2)]
+
+
+def _run(state: RunState) -> _Run:
+    alarm = state.alarm
+    if alarm is not None:  # canonical JSON sorts members by name
+        shares = dict(sorted(alarm.contributions.items(), key=lambda item: -item[1]))
+        alarm = replace(alarm, contributions=shares)
+    return _Run(state.length, state.first_row, alarm)
+
+
 class Monitor:
     """The state of a model that is applied to consecutive rows.
 
@@ -106,6 +146,40 @@ class Monitor:
     def alarms(self) -> tuple[Alarm, ...]:
         """The alarms that are active."""
         return tuple(run.alarm for run in self._runs if run.alarm is not None)
+
+    @property
+    def state(self) -> MonitorState:
+        """A copy of the state, for JSON. `restore` continues from it with the same results."""
+        return MonitorState(
+            self.model.digest,
+            self.run_length,
+            self.rows,
+            [None if np.isnan(value) else float(value) for value in self._last],
+            self._equal.tolist(),
+            [RecentRow(r.number, r.values.tolist(), r.excluded.tolist(), r.above) for r in self._recent],
+            [
+                RunState(run.length, run.first_row, None if run.alarm is None else replace(run.alarm))
+                for run in self._runs
+            ],
+        )
+
+    def restore(self, state: MonitorState) -> None:
+        """Continue from a state. Raises `InvalidInput` if it belongs to another model or run length."""
+        if state.model != self.model.digest:
+            raise InvalidInput("the state belongs to another model", field="model")
+        if state.run_length != self.run_length:
+            raise InvalidInput(
+                f"the state belongs to the run length {state.run_length}, not {self.run_length}", field="run_length"
+            )
+        self.reset()
+        self.rows = state.rows
+        self._last = np.array([np.nan if value is None else value for value in state.last])
+        self._equal = np.array(state.equal, np.int64)
+        self._dead = self._equal > self._dead_after
+        for row in state.recent:
+            above = None if row.above is None else list(row.above)
+            self._recent.append(_Row(row.number, np.array(row.values), np.array(row.excluded, np.bool_), above))
+        self._runs = (_run(state.runs[0]), _run(state.runs[1]))
 
     def update(self, row: Sequence[float] | Array) -> RowResult:
         """Take the next row, in the order of `model.tags`; NaN is a missing value or one of bad quality."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -64,3 +65,29 @@ class SubgroupLimits:
         means, ranges = subgroups.mean(axis=-1), np.ptp(subgroups, axis=-1)
         (low, high), (lowest, highest) = self.mean_limits, self.range_limits
         return (means < low) | (means > high), (ranges < lowest) | (ranges > highest)
+
+
+class SubgroupChart:
+    """Collects values into subgroups and decides on each complete one. `values` restores it.
+
+    A missing value is left out: the subgroup is complete with the next value. Dead sensors are not recognised, because
+    equal values are common in a subgroup: a subgroup of equal values has the range 0.
+    """
+
+    __slots__ = ("_limits", "values")
+
+    def __init__(self, limits: SubgroupLimits, values: Sequence[float] = ()) -> None:
+        self._limits = limits
+        self.values = list(values)
+        """The values of the subgroup that is not complete."""
+
+    def update(self, value: float | None) -> tuple[bool, bool] | None:
+        """Return whether mean and range of the subgroup are outside their limits; None if it is not complete."""
+        if value is None or value != value:
+            return None
+        self.values.append(value)
+        if len(self.values) < self._limits.size:
+            return None
+        means, ranges = self._limits.out_of_control(np.array([self.values]))
+        self.values = []
+        return bool(means[0]), bool(ranges[0])

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.twin.charts.individuals import MOVING_RANGE_LIMIT, TagLimits
 from chromatrace.twin.charts.run_rules import RULES, WESTERN_ELECTRIC, RunRules, TableRunRules
 from chromatrace.twin.charts.subgroups import Array
@@ -81,6 +83,26 @@ class TagChart:
         if low > limits.cusum_limit:
             signals |= CUSUM_LOW
         return signals & self._watched
+
+    @property
+    def state(self) -> dict[str, float | None]:
+        """The state as JSON numbers; NaN is None. `restore` continues from it with the same signals."""
+        own = {name: getattr(self, name) for name in _STATE}
+        rules = {f"rules.{name}": getattr(self.rules, name) for name in RunRules.__slots__}
+        return {name: None if value != value else value for name, value in (own | rules).items()}
+
+    def restore(self, state: Mapping[str, float | None]) -> None:
+        """Continue from a state. Raises `InvalidInput` if a member is missing."""
+        targets: list[tuple[Any, str, str]] = [(self, name, name) for name in _STATE]
+        targets += [(self.rules, name, f"rules.{name}") for name in RunRules.__slots__]
+        for _, _, member in targets:
+            if member not in state:
+                raise InvalidInput("missing member", field=f"/{member}")
+        for target, name, member in targets:
+            setattr(target, name, math.nan if state[member] is None else state[member])
+
+
+_STATE = ("_decay", "cusum_high", "cusum_low", "equal", "ewma", "last", "z")
 
 
 class TableChart:

@@ -17,7 +17,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.twin.charts.individuals import MIN_DEAD_RUN, longest_runs
 from chromatrace.twin.charts.model import PCA, STATISTICS, Form, Model, Window
 from chromatrace.twin.charts.subgroups import Array
-from chromatrace.twin.charts.window_checks import check_levels, check_outliers, check_runs
+from chromatrace.twin.charts.window_checks import check_levels, check_outliers, check_runs, check_spreads
 from chromatrace.twin.errors import TrainingDataError
 
 EIGENVALUE_FLOOR = 0.01
@@ -92,10 +92,11 @@ def train(
     model = replace(unlimited, limits=limits.tolist())
     if not options.accept_excursions:
         check_levels(tags, rows, limit_rows)
-        check_runs(model, numbers, statistics, "limits")
         check_outliers(tags, limit_rows, "limits")
-        check_runs(model, *complete_statistics(model, rows), "training")
         check_outliers(tags, rows, "training")
+        check_spreads(tags, rows, limit_rows)
+        check_runs(model, numbers, statistics, "limits")
+        check_runs(model, *complete_statistics(model, rows), "training")
     return model.approved(approved_by) if approved_by else model.sealed()
 
 

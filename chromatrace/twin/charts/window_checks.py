@@ -18,33 +18,37 @@ MAX_SPREAD = 3.0
 """Largest standard deviation of a tag in a tenth of a window, in standard deviations of the other window."""
 MAX_RUN = 10
 """Largest number of consecutive rows above a limit in normal operation."""
-MAX_SHIFT = 4.0
+MAX_SHIFT = 3.0
 """Largest distance of a tag's median in a tenth of a window from its median in the other window, in robust standard
 deviations."""
 
 
 def check_levels(tags: list[str], rows: Array, limit_rows: Array) -> None:
-    """Compare level and spread of each tag in tenths of each window with the other window.
-
-    Raises `TrainingDataError`.
-    """
+    """Compare the level of each tag in tenths of each window with the other window. Raises `TrainingDataError`."""
     windows = (rows, limit_rows)
-    levels, deviations = zip(*(_robust(window) for window in windows), strict=True)
     medians = [_tenths(window, np.nanmedian) for window in windows]
+    for window, other in ((0, 1), (1, 0)):
+        level, deviation = _robust(windows[other])
+        distance = np.abs(medians[window] - level) / deviation
+        _check_parts(tags, windows, medians, np.nan_to_num(distance / MAX_SHIFT), "median")
+
+
+def check_spreads(tags: list[str], rows: Array, limit_rows: Array) -> None:
+    """Compare the spread of each tag in tenths of each window with the other window. Raises `TrainingDataError`."""
+    windows = (rows, limit_rows)
     spreads = [_tenths(window, np.nanstd) for window in windows]
     for window, other in ((0, 1), (1, 0)):
-        _check_parts(tags, windows, medians, np.abs(medians[window] - levels[other]) / deviations[other], "median")
         whole = np.nanstd(windows[other], axis=0)
-        _check_parts(tags, windows, spreads, spreads[window] / np.where(whole > 0, whole, np.inf), "standard deviation")
+        ratio = spreads[window] / np.where(whole > 0, whole, np.inf)
+        _check_parts(tags, windows, spreads, np.nan_to_num(ratio / MAX_SPREAD), "standard deviation")
 
 
 def _check_parts(
     tags: list[str], windows: tuple[Array, Array], figures: list[Array], distance: Array, name: str
 ) -> None:
-    """Raise if a distance is too large. The fault is in the window whose figure changes more."""
-    distance = np.nan_to_num(distance)
-    _, tag = (int(index) for index in np.unravel_index(int(distance.argmax()), distance.shape))
-    if distance[:, tag].max() <= (MAX_SHIFT if name == "median" else MAX_SPREAD):
+    """Raise if a distance is above 1. The fault is in the window whose figure changes more."""
+    tag = int(distance.max(axis=0).argmax())
+    if distance[:, tag].max() <= 1:
         return
     changes = [float(np.nanmax(tenths[:, tag]) - np.nanmin(tenths[:, tag])) for tenths in figures]
     suspect = changes.index(max(changes))

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from chromatrace.domain.errors import IntegrityError
-from chromatrace.domain.reading import GOOD
+from chromatrace.domain.reading import GOOD, ReadingValue
 from chromatrace.ingest.records import ReadingFields
 from chromatrace.twin.alarms.active import ActiveAlarms
+from chromatrace.twin.alarms.events import condition_state, is_event_tag, machine_of_event
 from chromatrace.twin.alarms.limits import Limit, limits_of
 from chromatrace.twin.effects import Effect
-from chromatrace.twin.plan import NS_PER_S, MachineStatus, TagPlan, TwinPlan
+from chromatrace.twin.plan import NS_PER_S, MachineStatus, TagPlan, TwinPlan, names_of
+from chromatrace.twin.state.chart import ChartFollower
+from chromatrace.twin.state.forecaster import TagForecaster
 from chromatrace.twin.state.machine import MachineFollower
-from chromatrace.twin.state.records import ChannelState, MachineState, SeriesState
+from chromatrace.twin.state.records import ChannelState, ChartState, ForecasterState, MachineState, SeriesState, encode
 
 _CHECK_NS = NS_PER_S
 """Log time between two checks of stale tags and floods."""
@@ -30,6 +33,9 @@ class _Series:
     role: str | None
     limits: tuple[Limit, ...]
     stale_after_ns: int
+    is_event: bool
+    chart: ChartFollower | None
+    forecaster: TagForecaster | None
 
 
 class ChannelMirror:
@@ -38,6 +44,9 @@ class ChannelMirror:
     def __init__(self, plan: TwinPlan, state: ChannelState) -> None:
         self.plan, self.state = plan, state
         self.alarms = ActiveAlarms(plan.alarms, state)
+        limits = [plan.alarms.stale_after_ns, *(tag.stale_after_ns for tag in plan.tags)]
+        # A pause of the whole channel must not make its tags stale when it resumes.
+        self._pause_ns = min((limit for limit in limits if limit is not None), default=0) // 2
         self._machines: dict[str, MachineFollower] = {}
         self._series: dict[tuple[str, str], _Series] = {}
         for series in state.series.values():
@@ -55,6 +64,8 @@ class ChannelMirror:
             series = known.get((source, tag)) or self._follow(source, tag)
             last = series.state
             if received_ns > state.clock_ns:
+                if state.clock_ns:
+                    state.active_ns += min(received_ns - state.clock_ns, self._pause_ns)
                 state.clock_ns = received_ns
                 if received_ns - state.checked_ns >= _CHECK_NS:
                     effects += self._check(index)
@@ -63,12 +74,15 @@ class ChannelMirror:
                 continue
             last.index, last.source_time_ns, last.received_ns = index, time_ns, received_ns
             last.value, last.unit, last.quality = value, unit, quality
-            if quality == GOOD and value is not None:
-                last.good_ns = state.clock_ns
-                if last.stale or series.role is not None or series.limits:
+            good = quality == GOOD and value is not None
+            if series.chart is not None or series.forecaster is not None:
+                effects += self._number(series, _number_of(value, series.plan) if good else None, index + 1)
+            if good:
+                last.good_ns, last.good_active_ns = state.clock_ns, state.active_ns
+                if last.stale or series.role is not None or series.limits or series.is_event:
                     effects += self._good(series, index)
             elif not last.good_ns:
-                last.good_ns = state.clock_ns
+                last.good_ns, last.good_active_ns = state.clock_ns, state.active_ns
         state.size = index + 1
         return effects
 
@@ -81,6 +95,58 @@ class ChannelMirror:
             yield from self._machine(series.machine, series.role, index, last)
         if series.limits and isinstance(last.value, float | int):
             yield from self._limits(series, float(last.value), log_size)
+        if series.is_event:
+            yield from self._event(series, log_size)
+
+    def _number(self, series: _Series, value: float | None, log_size: int) -> Iterator[Effect]:
+        """Apply a reading to the chart and the forecast of its tag."""
+        if series.chart is not None:
+            yield from self._chart(series, series.chart, value, log_size)
+        if series.forecaster is not None:
+            last = series.state
+            yield from series.forecaster.apply(value, log_size, last, self.batch_of(last.machine))
+
+    def _chart(self, series: _Series, chart: ChartFollower, value: float | None, log_size: int) -> Iterator[Effect]:
+        last, change = series.state, chart.apply(value)
+        about = {
+            "machine": last.machine,
+            "source": last.source,
+            "tag": last.tag,
+            "batch": self.batch_of(last.machine),
+        }
+        dead_key = f"dead:{series.key}"
+        if change.dead:
+            message = f"{last.tag} repeats the value {value:g}; the sensor may be dead"
+            priority = self.plan.alarms.stale_priority
+            yield from self.alarms.raise_(
+                dead_key, "stale", priority, log_size, last.source_time_ns, message, data={"value": value}, **about
+            )
+        elif value is not None:
+            yield from self.alarms.clear(dead_key, log_size, last.source_time_ns)
+        key = f"chart:{series.key}"
+        if change.active:
+            unit = last.unit if series.plan is None else series.plan.shown(value, last.unit)[1]
+            message = f"{last.tag}: {', '.join(change.signals)} at {value:g} {unit}".rstrip()
+            yield from self.alarms.raise_(
+                key,
+                "chart",
+                chart.plan.priority,
+                log_size,
+                last.source_time_ns,
+                message,
+                data={
+                    "value": value,
+                    "signals": list(change.signals),
+                    "centre": chart.plan.centre,
+                    "sigma": chart.plan.sigma,
+                    "ewma": chart.chart.ewma,
+                    "cusum_high": chart.chart.cusum_high,
+                    "cusum_low": chart.chart.cusum_low,
+                },
+                **about,
+            )
+        elif change.active is False:
+            yield from self.alarms.clear(key, log_size, last.source_time_ns)
 
     def _machine(self, machine: MachineFollower, role: str, index: int, last: SeriesState) -> Iterator[Effect]:
         machine.apply(role, index, last.source_time_ns, last.value)
@@ -108,6 +174,7 @@ class ChannelMirror:
     def _limits(self, series: _Series, value: float, log_size: int) -> Iterator[Effect]:
         last, plan = series.state, series.plan
         assert plan is not None
+        value, unit = plan.in_unit(value), last.unit if plan.convert_from is None else plan.unit
         for limit in series.limits:
             key = f"limit-{limit.name}:{series.key}"
             if limit.exceeded(value):
@@ -118,15 +185,37 @@ class ChannelMirror:
                     plan.priority,
                     log_size,
                     last.source_time_ns,
-                    f"{last.tag} is {value:g} {last.unit}".rstrip() + f", {beyond} its limit {limit.raise_at:g}",
+                    f"{last.tag} is {value:g} {unit}".rstrip() + f", {beyond} its limit {limit.raise_at:g}",
                     machine=last.machine,
                     source=last.source,
                     tag=last.tag,
                     batch=self.batch_of(last.machine),
-                    data={"value": value, "limit": limit.raise_at, "clears_at": limit.clear_at, "unit": last.unit},
+                    data={"value": value, "limit": limit.raise_at, "clears_at": limit.clear_at, "unit": unit},
                 )
             elif limit.cleared(value):
                 yield from self.alarms.clear(key, log_size, last.source_time_ns)
+
+    def _event(self, series: _Series, log_size: int) -> Iterator[Effect]:
+        last, key = series.state, f"event:{series.key}"
+        condition = condition_state(last.tag, last.value)
+        if condition is None:
+            return
+        if not condition.active:
+            yield from self.alarms.clear(key, log_size, last.source_time_ns)
+            return
+        yield from self.alarms.raise_(
+            key,
+            "event",
+            condition.priority,
+            log_size,
+            last.source_time_ns,
+            condition.message,
+            machine=last.machine,
+            source=last.source,
+            tag=last.tag,
+            batch=self.batch_of(last.machine),
+            data=condition.facts,
+        )
 
     def _check(self, index: int) -> Iterator[Effect]:
         """Find tags that became stale by the log's time before the reading `index`."""
@@ -136,8 +225,8 @@ class ChannelMirror:
             last = series.state
             if not series.stale_after_ns or last.stale or not last.good_ns:
                 continue
-            silent_ns = state.clock_ns - last.good_ns
-            if silent_ns > series.stale_after_ns:
+            if state.active_ns - last.good_active_ns > series.stale_after_ns:
+                silent_ns = state.clock_ns - last.good_ns
                 last.stale = True
                 priority = series.plan.priority if series.plan is not None else self.plan.alarms.stale_priority
                 yield from self.alarms.raise_(
@@ -155,6 +244,13 @@ class ChannelMirror:
                 )
         yield from self.alarms.check_flood(index)
 
+    def encoded(self) -> bytes:
+        """Return the stored form of the state."""
+        for series in self._series.values():
+            if series.chart is not None:
+                series.chart.store()
+        return encode(self.state)
+
     def batch_of(self, machine_id: str | None) -> str | None:
         """Return the current batch at a machine."""
         machine = self.state.machines.get(machine_id or "")
@@ -163,16 +259,51 @@ class ChannelMirror:
     def _follow(self, source: str, tag: str) -> _Series:
         """Return what follows a tag, from its first reading on."""
         key = f"{source}\x1f{tag}"
-        plan, machine = self.plan.tag_of(tag), self.plan.machine_of(self.state.channel, source, tag)
+        is_event = is_event_tag(tag)
+        plan = None if is_event else self.plan.tag_of(tag, source)
+        if is_event:
+            machine = machine_of_event(self.plan, self.state.channel, tag)
+        else:
+            machine = self.plan.machine_of(self.state.channel, source, tag)
         state = self.state.series.setdefault(key, SeriesState(source, tag, machine.id if machine else None))
         follower = role = None
         if machine is not None:
             record = self.state.machines.setdefault(machine.id, MachineState(machine.id))
             follower = self._machines.setdefault(machine.id, MachineFollower(machine, record))
             roles = {name: role for role, name in machine.roles()}
-            role = roles.get(tag) or roles.get(tag.rpartition("/")[2])
+            role = next((roles[name] for name in names_of(tag, source) if name in roles), None)
         stale = plan.stale_after_ns if plan is not None and plan.stale_after_ns else self.plan.alarms.stale_after_ns
+        stale = None if is_event else stale
         limits = limits_of(plan, self.plan.alarms.deadband) if plan is not None else ()
-        series = _Series(f"{source}/{tag}", state, plan, follower, role, limits, stale or 0)
+        series = _Series(
+            key=f"{source}/{tag}",
+            state=state,
+            plan=plan,
+            machine=follower,
+            role=role,
+            limits=limits,
+            stale_after_ns=stale or 0,
+            is_event=is_event,
+            chart=self._chart_of(key, source, tag),
+            forecaster=self._forecaster_of(key, source, tag),
+        )
         self._series[source, tag] = series
         return series
+
+    def _chart_of(self, key: str, source: str, tag: str) -> ChartFollower | None:
+        plan = self.plan.chart_of(tag, source)
+        return None if plan is None else ChartFollower(plan, self.state.charts.setdefault(key, ChartState()))
+
+    def _forecaster_of(self, key: str, source: str, tag: str) -> TagForecaster | None:
+        plan = self.plan.forecast_of(tag, source)
+        if plan is None:
+            return None
+        state = self.state.forecasters.setdefault(key, ForecasterState(source, tag))
+        return TagForecaster(plan, self.state.channel, state)
+
+
+def _number_of(value: ReadingValue, plan: TagPlan | None) -> float | None:
+    """Return a number in the unit of the tag; None for a text."""
+    if not isinstance(value, float | int):
+        return None
+    return float(value) if plan is None else plan.in_unit(float(value))

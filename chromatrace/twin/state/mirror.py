@@ -11,8 +11,6 @@ from chromatrace.twin.plan import TwinPlan
 from chromatrace.twin.state.channel import ChannelMirror
 from chromatrace.twin.state.records import ChannelState
 
-# The order of each dictionary follows from the log, and decoding keeps it: equal states have equal bytes.
-_ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(ChannelState)
 
 
@@ -44,11 +42,6 @@ class Mirror:
         """Return the SHA-256 of the state of all channels: equal digests mean equal states."""
         digest = hashlib.sha256()
         for _, mirror in sorted(self.channels.items()):
-            encoded = encode(mirror.state)
+            encoded = mirror.encoded()
             digest.update(len(encoded).to_bytes(8, "big") + encoded)
         return digest.hexdigest()
-
-
-def encode(state: ChannelState) -> bytes:
-    """Return the stored form of a channel's state."""
-    return _ENCODER.encode(state)

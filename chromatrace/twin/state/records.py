@@ -12,7 +12,7 @@ class SeriesState(msgspec.Struct, array_like=True):
     """The last value of a tag.
 
     index          of its reading in the log of the channel
-    good_ns        receipt of the last good value, in the log's time
+    good_ns        receipt of the last good value, in the log's time; `good_active_ns`: without pauses of the channel
     late           readings that were older than the last value; they do not change the state
     """
 
@@ -26,6 +26,7 @@ class SeriesState(msgspec.Struct, array_like=True):
     unit: str = ""
     quality: int = 0
     good_ns: int = 0
+    good_active_ns: int = 0
     late: int = 0
     stale: bool = False
 
@@ -90,30 +91,57 @@ class ActiveAlarm(msgspec.Struct, array_like=True):
 
 
 class PendingForecast(msgspec.Struct, array_like=True):
-    """A forecast whose outcome is not known: it is about the reading with this `number` of its tag."""
+    """A forecast whose outcome is not known: it is about the reading with this `number` of its tag.
+
+    state  the state of the tag when the forecast was made
+    """
 
     number: int
     log_size: int
     step: int
+    state: int
 
 
 class ForecasterState(msgspec.Struct, array_like=True):
-    """The Markov chain of a tag. `counts`: weights of the transitions, row by row, with the prior."""
+    """The Markov chain of a tag, and what its baselines have seen.
+
+    number          readings so far
+    state           of the last reading; -1: unknown
+    counts          weights of the transitions
+    visits          readings in each state
+    scored, stayed  scored forecasts by step, and those whose state had stayed
+    """
 
     source: str
     tag: str
     number: int = 0
     state: int = -1
-    counts: list[float] = []
+    counts: list[list[float]] = []
+    visits: list[int] = []
+    scored: list[int] = []
+    stayed: list[int] = []
     pending: list[PendingForecast] = []
 
 
+class ChartState(msgspec.Struct, array_like=True):
+    """The chart of a tag: the values of `TagChart.state`, and the number of readings since the last signal."""
+
+    values: list[int | float | None] = []
+    quiet: int = 0
+
+
 class ChannelState(msgspec.Struct, array_like=True):
-    """The state of a channel after its first `size` readings. `clock_ns`: the latest time of receipt."""
+    """The state of a channel after its first `size` readings.
+
+    clock_ns    the latest time of receipt; `active_ns`: time that passed, without long pauses of the channel
+    checked_ns  time of the last check of stale tags and floods
+    raised_ns   times of the newest alarms
+    """
 
     channel: str
     size: int = 0
     clock_ns: int = 0
+    active_ns: int = 0
     checked_ns: int = 0
     flood: bool = False
     raised_ns: list[int] = []
@@ -121,3 +149,13 @@ class ChannelState(msgspec.Struct, array_like=True):
     machines: dict[str, MachineState] = {}
     alarms: dict[str, ActiveAlarm] = {}
     forecasters: dict[str, ForecasterState] = {}
+    charts: dict[str, ChartState] = {}
+
+
+# The order of each dictionary follows from the log, and decoding keeps it: equal states have equal bytes.
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def encode(state: ChannelState) -> bytes:
+    """Return the stored form of a channel's state."""
+    return _ENCODER.encode(state)

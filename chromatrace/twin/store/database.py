@@ -14,6 +14,7 @@ REVISION = "0001"
 
 TABLES = Tables("twin", Path(__file__).parent / "migrations", REVISION, 0x74_77_69_6E_00)
 _FOLLOWER = Writer("twin", 0x74_77_69_6E_01, ".twin.lock", TwinBusyError)
+_EXECUTOR = Writer("process that carries out actions", 0x74_77_69_6E_02, ".actions.lock", TwinBusyError)
 
 
 class TwinStore(SqlStore):
@@ -21,6 +22,10 @@ class TwinStore(SqlStore):
 
     def __init__(self, url: str) -> None:
         super().__init__(url, TABLES)
+
+    def executing(self, timeout_s: float = 10.0) -> AbstractContextManager[None]:
+        """Hold the lock of the process that carries out actions. Raises `TwinBusyError`."""
+        return _EXECUTOR.lock(self.engine, timeout_s)
 
     def following(self, timeout_s: float = 10.0) -> AbstractContextManager[None]:
         """Hold the lock of the process that follows the logs. Raises `TwinBusyError`."""

@@ -94,6 +94,8 @@ def test_callers_of_every_function(env, callers):
         "enrol": [env.lab_inspector.address, 0, NONE],
         "recordConsensus": [(batch, 0, 0, 0, 0, env.lab_inspector.address, NONE, NONE)],
         "recallDescendants": [recalled, [], [], ""],
+        "accredit": [env.lab, [], 0, 0],
+        "accreditForLines": [env.lab, [], 0, 0],
     }
     actual = {}
     for contract, name in functions():

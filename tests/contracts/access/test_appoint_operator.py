@@ -2,7 +2,7 @@
 
 import pytest
 from brownie import ZERO_ADDRESS
-from environment import ALL_ROLES, FOREVER, event, plain
+from environment import ALL_ROLES, FOREVER, advance_to, event, plain
 from reverts import Revert, revert_of
 
 from chromatrace.domain.rights import Role
@@ -19,6 +19,7 @@ def test_appoints_an_operator(env, by):
         True,
         Role.PRODUCER | Role.GATEWAY,
         FOREVER,
+        1,
     )
     assert env.consortium.authorise(env.stranger, Role.GATEWAY) == env.plant
     assert event(tx, "OperatorAppointed") == {
@@ -107,3 +108,49 @@ def test_rejects_an_expiry_in_the_past(env):
     assert revert_of(env.consortium.appointOperator, env.stranger, env.plant, 0, 5, sender=env.registrar) == Revert(
         "ExpiryInThePast", validUntil=5
     )
+
+
+def test_counts_appointments_after_a_dismissal_or_an_expiry(env):
+    def appointment():
+        return env.consortium.operator(env.stranger)[4]
+
+    env.appoint(env.stranger, env.plant, Role.PRODUCER)
+    env.appoint(env.stranger, env.plant, Role.GATEWAY, env.now + 100)
+    assert appointment() == 1
+    advance_to(env.now + 101)
+    env.appoint(env.stranger, env.plant, Role.GATEWAY)
+    assert appointment() == 2
+    env.consortium.dismissOperator(env.stranger, {"from": env.administrator})
+    assert appointment() == 2
+    env.appoint(env.stranger, env.rival, Role.GATEWAY)
+    assert appointment() == 3
+
+
+@pytest.fixture
+def colleague(env):
+    """Return a second administrator of the plant."""
+    env.appoint(env.stranger, env.plant, Role.ADMIN)
+    return env.stranger
+
+
+@pytest.mark.parametrize(("roles", "until"), [(0, FOREVER), (Role.PRODUCER, FOREVER), (Role.ADMIN, 2**40)])
+def test_an_administrator_can_only_be_reduced_by_the_registrar(env, colleague, roles, until):
+    for sender in (colleague, env.administrator):
+        assert revert_of(
+            env.consortium.appointOperator, env.administrator, env.plant, roles, until, sender=sender
+        ) == Revert("AdministratorProtected", operator=env.administrator)
+    env.consortium.appointOperator(env.administrator, env.plant, roles, until, {"from": env.registrar})
+
+
+def test_an_administrator_can_extend_itself(env):
+    env.appoint(env.administrator, env.plant, Role.ADMIN, env.now + 100)
+    roles = Role.ADMIN | Role.GATEWAY
+    env.consortium.appointOperator(env.administrator, env.plant, roles, FOREVER, {"from": env.administrator})
+    assert env.consortium.isAuthorised(env.administrator, Role.GATEWAY)
+
+
+def test_an_expired_administrator_can_be_reduced(env, colleague):
+    env.appoint(env.administrator, env.plant, Role.ADMIN, env.now + 100)
+    advance_to(env.now + 101)
+    env.consortium.appointOperator(env.administrator, env.plant, 0, FOREVER, {"from": colleague})
+    assert not env.consortium.isAuthorised(env.administrator, Role.ADMIN)

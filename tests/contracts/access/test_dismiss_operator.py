@@ -45,3 +45,13 @@ def test_rejects_a_dismissed_operator(env):
     assert revert_of(env.consortium.dismissOperator, env.gateway, sender=env.registrar) == Revert(
         "OperatorInactive", operator=env.gateway
     )
+
+
+def test_an_administrator_can_only_be_dismissed_by_the_registrar(env):
+    env.appoint(env.stranger, env.plant, Role.ADMIN)
+    for sender in (env.stranger, env.administrator):
+        assert revert_of(env.consortium.dismissOperator, env.administrator, sender=sender) == Revert(
+            "AdministratorProtected", operator=env.administrator
+        )
+    env.consortium.dismissOperator(env.administrator, {"from": env.registrar})
+    assert not env.consortium.isAuthorised(env.administrator, Role.ADMIN)

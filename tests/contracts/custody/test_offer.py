@@ -5,7 +5,7 @@ from brownie import chain
 from environment import FOREVER, advance_to, batch_id, event, plain
 from reverts import Revert, revert_of
 
-from chromatrace.domain.rights import BatchState, Role
+from chromatrace.domain.rights import BatchState, Role, SalesChannel
 
 
 @pytest.fixture
@@ -46,6 +46,30 @@ def test_rejects_an_organisation_that_is_not_the_custodian(env, released):
 def test_rejects_a_batch_that_is_not_released(env, state):
     batch = env.batch_in_state(state)
     assert revert_of_offer(env, batch) == Revert("NotReleased", batch=batch)
+
+
+@pytest.mark.parametrize(
+    ("graded", "released", "missing"),
+    [
+        ((200, 40, 10), SalesChannel.STANDARD, SalesChannel.DEFECTIVE),
+        ((200, 40, 10), SalesChannel.DEFECTIVE, SalesChannel.STANDARD),
+    ],
+)
+def test_rejects_a_batch_with_unreleased_units(env, graded, released, missing):
+    batch = env.batch_in_state(BatchState.GRADED, graded=graded)
+    env.registry.release(batch, released, {"from": env.producer})
+    assert revert_of_offer(env, batch) == Revert("UnreleasedUnits", batch=batch, channel=missing)
+    env.registry.release(batch, missing, {"from": env.producer})
+    env.custody.offer(batch, env.shop, FOREVER, {"from": env.logistics})
+
+
+def test_rejects_a_batch_whose_units_are_all_used(env, released):
+    env.register("C1", inputs=((released, 247),))
+    env.custody.offer(released, env.shop, FOREVER, {"from": env.logistics})
+    env.register("C2", inputs=((released, 1),))
+    assert revert_of(env.custody.accept, released, sender=env.franchisee) == Revert("AllUnitsUsed", batch=released)
+    env.custody.withdraw(released, {"from": env.logistics})
+    assert revert_of_offer(env, released) == Revert("AllUnitsUsed", batch=released)
 
 
 def test_rejects_an_unknown_batch(env):

@@ -2,7 +2,7 @@
 
 import pytest
 from dev_chain import revert
-from environment import batch_id, event
+from environment import event
 from eth_utils import keccak
 from panel import DECIDED, FAIL, PASS, Panel, key_of
 from reverts import Revert, revert_of
@@ -77,8 +77,7 @@ def test_rejects_a_request_whose_verdict_the_ledger_would_reject(panel, env):
 
 
 def test_rejects_a_batch_of_another_organisation(panel, env):
-    env.send(env.registry.register, env.registration("R1"), sender=env.competitor)
-    foreign = batch_id("R1")
+    foreign = env.register("R1", sender=env.competitor)
     request = [(0, foreign, 0, Stage.FIRST, 1, 3)]
     assert revert_of(panel.contract.open, request, sender=env.producer) == Revert(
         "BatchOfAnotherOrganisation", subject=foreign, producer=env.rival, panel=env.plant

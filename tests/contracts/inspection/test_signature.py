@@ -68,7 +68,7 @@ def test_rejects_a_signature_for_another_domain(env, inspection, domain):
         ("defects", 1),
         ("instrument", NONE),
         ("evidence", NONE),
-        ("inspectedAt", 1),
+        ("inspectedAt", 1_700_000_000),
         ("deadline", 2**64 - 2),
     ],
 )

@@ -1,7 +1,7 @@
 """`ProcessLedger.openDepartment`, `setMember` and `mayReadDepartment`."""
 
 import pytest
-from environment import event, plain
+from environment import advance_to, event, plain
 from eth_abi import encode
 from eth_utils import keccak
 from reverts import Revert, revert_of
@@ -143,3 +143,38 @@ def test_a_member_without_roles_can_read(env, sales):
 
 def test_an_unknown_department_cannot_be_read(env):
     assert not env.process.mayReadDepartment(b"\7" * 32, env.supervisor)
+
+
+@pytest.mark.parametrize("again", ["dismissed", "expired"])
+def test_rights_do_not_return_on_reappointment(env, sales, again):
+    env.appoint(env.gateway, env.plant, Role.GATEWAY, env.now + 100)
+    env.process.setMember(sales, env.gateway, READ | APPEND, {"from": env.administrator})
+    if again == "dismissed":
+        env.consortium.dismissOperator(env.gateway, {"from": env.registrar})
+    else:
+        advance_to(env.now + 101)
+    env.appoint(env.gateway, env.plant, Role.GATEWAY)
+    assert env.process.memberRights(sales, env.gateway) == 0
+    assert not env.process.mayReadDepartment(sales, env.gateway)
+    records = keccak(b"record")[:20] + bytes(40) + keccak(b"digest")
+    assert revert_of(env.process.appendRecords, sales, keccak(b"kind"), records, sender=env.gateway) == Revert(
+        "NotMember", department=sales, operator=env.gateway, held=0, required=APPEND
+    )
+    env.process.setMember(sales, env.gateway, APPEND, {"from": env.administrator})
+    env.process.appendRecords(sales, keccak(b"kind"), records, {"from": env.gateway})
+
+
+def test_rights_do_not_follow_an_operator_to_another_organisation(env, sales):
+    env.process.setMember(sales, env.competitor, READ, {"from": env.administrator})
+    env.consortium.dismissOperator(env.competitor, {"from": env.registrar})
+    env.appoint(env.competitor, env.shop, 0)
+    assert not env.process.mayReadDepartment(sales, env.competitor)
+
+
+def test_rights_need_an_appointment(env, sales):
+    env.consortium.dismissOperator(env.logistics, {"from": env.registrar})
+    for member in (env.stranger, env.logistics):
+        assert revert_of(env.process.setMember, sales, member, READ, sender=env.administrator) == Revert(
+            "MemberNotAppointed", member=member
+        )
+        env.process.setMember(sales, member, 0, {"from": env.administrator})

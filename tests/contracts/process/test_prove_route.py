@@ -59,6 +59,34 @@ def test_a_proof_counts_for_its_route_only(env, stations, line):
     assert not env.routes.isProven(other.design.route, SUBJECT)
 
 
+def test_skips_subjects_that_are_proven(env, stations, line):
+    """A prover of any organisation can prove one of the subjects first; the others are still proven."""
+    traces = [line.trace(digest(f"batch {n}")) for n in range(4)]
+    proofs, messages = proofs_of(line.design, traces)
+    first = traces[2].subject
+    stations.prove(line, first, env.competitor)
+    tx = env.routes.proveRoutes(
+        line.design.route, [*proofs, proofs[0]], [*messages, *messages[:3]], {"from": env.producer}
+    )
+    assert list(tx.return_value) == [True, True, False, True, False]
+    assert [plain(skipped.values()) for skipped in tx.events["ProofSkipped"]] == [
+        (line.design.route, subject, env.producer) for subject in (first, traces[0].subject)
+    ]
+    assert [bytes(proven["subject"]) for proven in tx.events["RouteProven"]] == [traces[n].subject for n in (0, 1, 3)]
+    assert all(env.routes.isProven(line.design.route, trace.subject) for trace in traces)
+    again = env.routes.proveRoutes(line.design.route, proofs, messages, {"from": env.producer})
+    assert list(again.return_value) == [False] * 4
+
+
+def test_a_skipped_subject_does_not_hide_an_invalid_proof(env, stations, line):
+    traces = [line.trace(digest(f"batch {n}")) for n in range(3)]
+    proofs, messages = proofs_of(line.design, traces)
+    stations.prove(line, traces[0].subject)
+    swapped = [proofs[0], proofs[1]._replace(signature=proofs[2].signature), proofs[2]]
+    revert = revert_of(env.routes.proveRoutes, line.design.route, swapped, messages, sender=env.producer)
+    assert revert == Revert("InvalidProofSet", route=line.design.route, count=2)
+
+
 def test_one_invalid_proof_reverts_the_call(env, stations, line):
     traces = [line.trace(digest(f"batch {n}")) for n in range(3)]
     proofs, messages = proofs_of(line.design, traces)

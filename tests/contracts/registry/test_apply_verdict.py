@@ -6,7 +6,7 @@ from environment import VERDICT_LEDGER, batch_id, event
 from eth_utils import keccak
 from reverts import Revert, revert_of
 
-from chromatrace.domain.rights import BatchState, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, Stage, Verdict
 
 PASS, FAIL = Verdict.PASS, Verdict.FAIL
 S = BatchState
@@ -52,6 +52,7 @@ def test_transitions(env, before, stage, verdict, after, held):
     if held:
         assert event(tx, "BatchHeld") == {
             "batch": batch,
+            "kind": HoldKind.FIRST_INSPECTION if stage is Stage.FIRST else HoldKind.FINAL_INSPECTION,
             "by": env.inspections.address,
             "reason": "failed inspection after its stage",
         }
@@ -66,18 +67,16 @@ def test_rejects_a_final_verdict_before_assembly(env, state):
     ) == Revert("WrongState", batch=batch, state=state)
 
 
-def test_a_later_pass_does_not_end_the_hold(env):
+def test_a_second_late_failure_emits_no_second_hold(env):
     batch = env.batch_in_state(S.GRADED)
     env.inspect(batch, Stage.FINAL, FAIL)
-    env.inspect(batch, Stage.FINAL, PASS)
-    assert env.batch(batch).on_hold
-
-
-def test_a_late_failure_of_a_batch_on_hold_emits_no_second_hold(env):
-    batch = env.batch_in_state(S.GRADED)
-    env.registry.hold(batch, "colour", {"from": env.supervisor})
     assert "BatchHeld" not in env.inspect(batch, Stage.FINAL, FAIL).events
     assert env.batch(batch).on_hold
+
+
+def test_a_pass_without_a_hold_emits_no_release(env):
+    batch = env.batch_in_state(S.GRADED)
+    assert "BatchHoldReleased" not in env.inspect(batch, Stage.FINAL, PASS).events
 
 
 def test_a_recalled_batch_can_still_be_inspected(env):
@@ -100,13 +99,15 @@ def test_rejects_an_unknown_batch(env):
     )
 
 
-def test_rejects_a_256th_verdict(env):
-    batch = env.register()
+@pytest.mark.parametrize(("stage", "byte"), [(Stage.FIRST, 4), (Stage.FINAL, 5)])
+def test_no_number_of_verdicts_locks_a_batch(env, stage, byte):
+    batch = env.batch_in_state(S.ASSEMBLED)
     slot = "0x" + keccak(batch + bytes(32)).hex()
     stored = bytearray(web3.eth.get_storage_at(env.registry.address, int(slot, 16)))
-    stored[-7] = 255  # the seventh byte from the right, `firstRevision`
+    stored[-1 - byte] = 254  # bytes of the slot from the right: `firstRevision`, `finalRevision`
     web3.provider.make_request("anvil_setStorageAt", [env.registry.address, slot, "0x" + stored.hex()])
-    assert env.batch(batch).first_revision == 255
-    assert revert_of(env.registry.applyVerdict, batch, Stage.FIRST, PASS, sender=env.inspections) == Revert(
-        "RevisionsExhausted", batch=batch, stage=Stage.FIRST
-    )
+    for verdict in (FAIL, PASS):
+        tx = env.inspect(batch, stage, verdict, revision=255)
+        assert event(tx, "VerdictApplied")["revision"] == event(tx, "InspectionRecorded")["revision"] == 255
+        current = env.batch(batch)
+        assert (current.first_verdict if stage is Stage.FIRST else current.final_verdict) is verdict

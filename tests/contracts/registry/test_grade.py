@@ -100,3 +100,14 @@ def test_rejects_another_producer(env):
     assert revert_of(env.registry.grade, batch, 250, 0, 0, sender=env.competitor) == Revert(
         "NotProducer", batch=batch, producer=env.plant, caller=env.rival
     )
+
+
+def test_used_units_cannot_be_graded_as_scrap(env):
+    batch = env.batch_in_state(BatchState.ASSEMBLED)
+    env.inspect(batch, Stage.FINAL)
+    env.register("C1", inputs=((batch, 200),))
+    assert revert_of(env.registry.grade, batch, 199, 0, 51, sender=env.producer) == Revert(
+        "UsedUnitsScrapped", batch=batch, used=200, graded=199
+    )
+    env.registry.grade(batch, 200, 0, 50, {"from": env.producer})
+    assert env.registry.unitsUsedOf(batch) == 200

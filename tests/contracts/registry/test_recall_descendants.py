@@ -1,10 +1,12 @@
 """`BatchRegistry.recallDescendants`."""
 
 import pytest
-from environment import batch_id
+from environment import batch_id, event, plain
 from reverts import Revert, revert_of
 
-from chromatrace.domain.rights import BatchState
+from chromatrace.domain.rights import BatchState, HoldKind, holds_of
+
+SKIPPED, RECALLED, NOTICED = range(3)
 
 
 @pytest.fixture
@@ -66,16 +68,17 @@ def test_rejects_a_parent_that_is_not_recalled(env, family):
     ) == Revert("BatchNotRecalled", batch=other)
 
 
-def test_rejects_a_child_listed_twice(env, family):
+@pytest.mark.parametrize("by", ["supervisor", "official"])
+def test_skips_children_that_are_recalled_already(env, family, by):
     glass, other, panes = family
-    assert revert_of(
-        env.registry.recallDescendants,
-        glass,
-        [panes[0], panes[0]],
-        [env.parts((other, glass))] * 2,
-        "x",
-        sender=env.supervisor,
-    ) == Revert("BatchIsRecalled", batch=panes[0])
+    sender, parts = getattr(env, by), [env.parts((other, glass))] * 3
+    env.registry.recall(panes[0], "mine", {"from": env.supervisor})
+    tx = env.registry.recallDescendants(glass, [*panes, panes[1]], parts, "x", {"from": sender})
+    assert list(tx.return_value) == [SKIPPED, RECALLED, SKIPPED]
+    assert [plain(skipped.values()) for skipped in tx.events["RecallSkipped"]] == [
+        (pane, glass, sender) for pane in panes
+    ]
+    assert event(tx, "BatchRecalled")["batch"] == panes[1]
 
 
 def test_rejects_unequal_lengths(env, family):
@@ -93,6 +96,77 @@ def test_rejects_unknown_batches(env, family):
         assert revert_of(env.registry.recallDescendants, parent, [child], parts, "x", sender=env.supervisor) == Revert(
             "UnknownBatch", batch=unknown
         )
+
+
+@pytest.fixture
+def delivery(env):
+    """Sell glass to the rival, which makes panes of it; recall the glass."""
+    glass = env.batch_in_state(BatchState.RELEASED, "GLASS")
+    env.transfer(glass, env.rival, env.logistics, env.competitor)
+    panes = [env.register(lot, inputs=(glass,), sender=env.competitor) for lot in ("K1", "K2", "K3")]
+    env.registry.recall(glass, "inclusions", {"from": env.supervisor})
+    return glass, panes, [env.parts((glass,))] * 3
+
+
+def test_a_supplier_puts_a_notice_on_the_batches_of_its_customer(env, delivery):
+    glass, panes, parts = delivery
+    tx = env.registry.recallDescendants(glass, panes, parts, "inclusions", {"from": env.supervisor})
+    assert list(tx.return_value) == [NOTICED] * 3
+    assert [plain(notice.values()) for notice in tx.events["SupplierNoticeGiven"]] == [
+        (pane, glass, env.supervisor, "inclusions") for pane in panes
+    ]
+    assert [plain(hold.values()) for hold in tx.events["BatchHeld"]] == [
+        (pane, HoldKind.SUPPLIER_NOTICE, env.supervisor, "inclusions") for pane in panes
+    ]
+    assert "BatchRecalled" not in tx.events
+    for pane in panes:
+        assert (env.batch(pane).recalled, holds_of(env.batch(pane).holds)) == (False, {HoldKind.SUPPLIER_NOTICE})
+
+
+@pytest.mark.parametrize("by", ["competitor", "official"])
+def test_the_producer_or_an_authority_answers_a_notice(env, delivery, by):
+    glass, panes, parts = delivery
+    env.registry.recallDescendants(glass, panes, parts, "inclusions", {"from": env.supervisor})
+    sender = getattr(env, by)
+    assert revert_of(
+        env.registry.releaseHold, panes[0], HoldKind.SUPPLIER_NOTICE, "no", sender=env.supervisor
+    ) == Revert("NotBatchSupervisor", batch=panes[0], caller=env.supervisor)
+    env.registry.releaseHold(panes[0], HoldKind.SUPPLIER_NOTICE, "other sheet", {"from": sender})
+    env.registry.recall(panes[1], "same sheet", {"from": sender})
+    assert not env.batch(panes[0]).on_hold
+    assert env.batch(panes[1]).recalled
+
+
+def test_a_supplier_cannot_repeat_an_answered_notice(env, delivery):
+    glass, panes, parts = delivery
+    env.registry.recallDescendants(glass, panes, parts, "inclusions", {"from": env.supervisor})
+    env.registry.releaseHold(panes[0], HoldKind.SUPPLIER_NOTICE, "other sheet", {"from": env.competitor})
+    tx = env.registry.recallDescendants(glass, panes, parts, "again", {"from": env.supervisor})
+    assert list(tx.return_value) == [SKIPPED] * 3
+    assert not env.batch(panes[0]).on_hold
+
+
+def test_a_child_recalled_first_by_its_producer_does_not_stop_the_others(env, delivery):
+    glass, panes, parts = delivery
+    env.registry.recall(panes[1], "mine", {"from": env.competitor})
+    for sender, outcome in ((env.supervisor, NOTICED), (env.official, RECALLED)):
+        tx = env.registry.recallDescendants(glass, panes, parts, "danger", {"from": sender})
+        assert list(tx.return_value) == [outcome, SKIPPED, outcome]
+
+
+def test_a_second_parent_can_be_noticed_while_the_first_notice_is_open(env):
+    other = env.batch_in_state(BatchState.RELEASED, "OTHER")
+    env.transfer(other, env.rival, env.logistics, env.competitor)
+    third = env.batch_in_state(BatchState.RELEASED, "THIRD")
+    env.transfer(third, env.rival, env.logistics, env.competitor)
+    pane = env.register("K4", inputs=(other, third), sender=env.competitor)
+    for parent in (other, third):
+        env.registry.recall(parent, "x", {"from": env.supervisor})
+    parts = [env.parts((other, third))]
+    first = env.registry.recallDescendants(other, [pane], parts, "x", {"from": env.supervisor})
+    second = env.registry.recallDescendants(third, [pane], parts, "x", {"from": env.supervisor})
+    assert ("BatchHeld" in first.events, "BatchHeld" in second.events) == (True, False)
+    assert event(second, "SupplierNoticeGiven")["parent"] == third
 
 
 def test_accepts_the_producer_of_the_child_and_rejects_a_third_organisation(env):

@@ -1,7 +1,7 @@
 """`BatchRegistry.register`."""
 
 import pytest
-from environment import GTIN, batch_id, event
+from environment import GTIN, PREFIXES, RIVAL_GTIN, batch_id, event
 from eth_abi import encode
 from eth_utils import keccak
 from reverts import Revert, revert_of
@@ -16,7 +16,7 @@ def test_registers_a_batch(env):
     assert bytes(tx.return_value) == batch == bytes(env.registry.batchIdOf(int(GTIN), "L2410A"))
     assert env.batch(batch) == StoredBatch(
         state=BatchState.REGISTERED,
-        on_hold=False,
+        holds=0,
         recalled=False,
         channels=0,
         first_verdict=Verdict.NONE,
@@ -29,6 +29,7 @@ def test_registers_a_batch(env):
         standard=0,
         defective=0,
         scrap=0,
+        gtin=int(GTIN),
     )
     assert event(tx, "BatchRegistered") == {
         "batch": batch,
@@ -48,7 +49,7 @@ def test_stores_a_commitment_to_the_registration(env):
     batch = env.register("L1", inputs=inputs)
     used = keccak(encode(["(bytes32,uint32)[]"], [inputs]))
     parts = [keccak(b"serials"), keccak(b"content"), env.route, used]
-    assert bytes(env.registry.commitmentOf(batch)) == keccak(encode(["bytes32"] * 4, parts))
+    assert bytes(env.registry.commitmentOf(batch)) == keccak(encode(["bytes32"] * 4, parts))[:28]
 
 
 def test_rejects_a_registered_lot(env):
@@ -58,14 +59,16 @@ def test_rejects_a_registered_lot(env):
     )
 
 
-def test_rejects_a_lot_registered_by_another_organisation(env):
+def test_rejects_a_lot_registered_by_a_former_licensee(env):
     batch = env.register("L1")
+    env.consortium.withdrawLicence(*PREFIXES[env.plant], {"from": env.registrar})
+    env.consortium.license(env.rival, *PREFIXES[env.plant], {"from": env.registrar})
     assert revert_of(env.registry.register, env.registration("L1"), sender=env.competitor) == Revert(
         "BatchAlreadyRegistered", batch=batch
     )
 
 
-@pytest.mark.parametrize("gtin", [0, int(GTIN) + 1, 10**14 + int(GTIN), 2**64 - 1])
+@pytest.mark.parametrize("gtin", [int(GTIN) + 1, 10**14 + int(GTIN)])
 def test_rejects_an_invalid_gtin(env, gtin):
     assert revert_of(env.registry.register, env.registration(gtin=str(gtin)), sender=env.producer) == Revert(
         "InvalidGtin", gtin=gtin
@@ -134,8 +137,10 @@ def test_rejects_an_input_in_an_unusable_state(env, state):
 )
 def test_accepts_an_input_in_a_usable_state(env, state):
     used = env.batch_in_state(state, "G1")
-    tx = env.registry.register(env.registration(inputs=((used, 250),)), {"from": env.producer})
-    assert event(tx, "BatchRegistered")["inputs"] == ((used, 250),)
+    units = 248 if state in (BatchState.GRADED, BatchState.RELEASED) else 250
+    tx = env.registry.register(env.registration(inputs=((used, units),)), {"from": env.producer})
+    assert event(tx, "BatchRegistered")["inputs"] == ((used, units),)
+    assert env.registry.unitsUsedOf(used) == units
 
 
 @pytest.mark.parametrize(("function", "recalled", "held"), [("recall", True, False), ("hold", False, True)])
@@ -149,9 +154,9 @@ def test_rejects_an_input_that_is_recalled_or_on_hold(env, function, recalled, h
 
 def test_rejects_an_input_with_another_custodian(env):
     foreign = env.register("G1")
-    assert revert_of(env.registry.register, env.registration(inputs=(foreign,)), sender=env.competitor) == Revert(
-        "InputNotHeld", input=foreign, custodian=env.plant, producer=env.rival
-    )
+    assert revert_of(
+        env.registry.register, env.registration(inputs=(foreign,), gtin=RIVAL_GTIN), sender=env.competitor
+    ) == Revert("InputNotHeld", input=foreign, custodian=env.plant, producer=env.rival)
 
 
 def test_accepts_an_input_after_a_transfer_of_custody(env):
@@ -169,11 +174,23 @@ def test_rejects_an_invalid_input_quantity(env, quantity):
     ) == Revert("InvalidInputQuantity", input=glass, quantity=quantity, available=100)
 
 
-def test_accepts_uses_that_together_exceed_the_input(env):
-    """A known limitation, documented on the interface: readers sum the uses."""
+def test_uses_together_are_at_most_the_input(env):
     glass = env.register("G1", 100)
-    for lot in ("P1", "P2"):
-        env.register(lot, inputs=((glass, 100),))
+    env.register("P1", inputs=((glass, 60),))
+    assert revert_of(env.registry.register, env.registration(inputs=((glass, 41),)), sender=env.producer) == Revert(
+        "InvalidInputQuantity", input=glass, quantity=41, available=40
+    )
+    env.register("P2", inputs=((glass, 40),))
+    assert env.registry.unitsUsedOf(glass) == 100
+
+
+@pytest.mark.parametrize("state", [BatchState.GRADED, BatchState.RELEASED])
+def test_scrap_cannot_be_used(env, state):
+    batch = env.batch_in_state(state, "G1", graded=(6, 4, 240))
+    assert revert_of(env.registry.register, env.registration(inputs=((batch, 11),)), sender=env.producer) == Revert(
+        "InvalidInputQuantity", input=batch, quantity=11, available=10
+    )
+    env.register("P1", inputs=((batch, 10),))
 
 
 def test_rejects_an_input_listed_twice(env):

@@ -1,10 +1,10 @@
 """`BatchRegistry.release`."""
 
 import pytest
-from environment import event
+from environment import CUSTODY_LEDGER, event
 from reverts import Revert, revert_of
 
-from chromatrace.domain.rights import BatchState, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, SalesChannel, Stage, Verdict
 
 
 def test_releases_to_both_channels(env):
@@ -45,13 +45,14 @@ def test_rejects_states_before_grading(env, state):
 
 
 def released_hold_after_a_late_failure(env, stage):
-    """Return a graded batch that a later verdict put on hold; a supervisor ended the hold."""
+    """Return a graded batch that a later verdict put on hold; an authority ended the hold."""
     batch = env.batch_in_state(BatchState.GRADED)
     env.inspect(batch, stage, Verdict.FAIL)
     assert revert_of(env.registry.release, batch, SalesChannel.STANDARD, sender=env.producer) == Revert(
         "BatchOnHold", batch=batch
     )
-    env.registry.releaseHold(batch, "looked at", {"from": env.supervisor})
+    kind = HoldKind.FIRST_INSPECTION if stage is Stage.FIRST else HoldKind.FINAL_INSPECTION
+    env.registry.releaseHold(batch, kind, "looked at", {"from": env.official})
     return batch
 
 
@@ -70,6 +71,17 @@ def test_rejects_only_the_standard_channel_after_a_failed_final_verdict(env):
     )
     env.registry.release(batch, SalesChannel.DEFECTIVE, {"from": env.producer})
     assert env.batch(batch).channels == 0b10
+
+
+def test_rejects_a_batch_that_the_producer_no_longer_holds(env):
+    """A transfer needs all channels released. Only a ledger that does not check this could move the batch before."""
+    batch = env.batch_in_state(BatchState.GRADED)
+    env.registry.release(batch, SalesChannel.STANDARD, {"from": env.producer})
+    env.consortium.grantRole(CUSTODY_LEDGER, env.registrar, {"from": env.registrar})
+    env.registry.recordTransfer(batch, env.shop, {"from": env.registrar})
+    assert revert_of(env.registry.release, batch, SalesChannel.DEFECTIVE, sender=env.producer) == Revert(
+        "NotHeldByProducer", batch=batch, custodian=env.shop
+    )
 
 
 def test_rejects_another_producer(env):

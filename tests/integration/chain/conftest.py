@@ -3,6 +3,7 @@
 import warnings
 
 import pytest
+from relations import own_items
 
 from chromatrace.chain import calls
 from chromatrace.chain.client import Chain
@@ -41,6 +42,7 @@ def register_plant(chain):
     )
     organisation = receipt.event("OrganisationRegistered").args["organisation"]
     chain.submit(calls.appoint_operator(chain.sender, organisation, ALL_ROLES))
+    own_items(chain, organisation, ["09521234543213"])
     return organisation
 
 

@@ -28,6 +28,7 @@ def site(deploy, tmp_path_factory):
             run("org", "register", gln, f"Example Works {account}", "--kind", "manufacturer", *roles)
             address = node.rpc().call("eth_accounts")[account]
             run("org", "appoint", address, gln, *roles)
+        run("org", "license", "9521234500001", "952123454321")
         table = folder / "table.dat"
         table.write_text("".join(f"{row} {row / 8}\n" for row in range(ROWS)))
         run.ingest = ("--channel", "line", "--columns", "a,b", "--start", "2026-01-01T00:00:00Z", "--step", "1s")

@@ -38,6 +38,7 @@ def line(site):
     address = site.node.rpc().call("eth_accounts")[INSPECTOR]
     site("org", "register", LABORATORY, "Example Optics Laboratory", "--kind", "laboratory", "--roles", "inspector")
     site("org", "appoint", address, LABORATORY, "--roles", "inspector")
+    site("org", "accredit", LABORATORY, "--stages", "first,final", account=2)
     for rows in (range(7), range(7, 10)):
         table = site.folder / f"coater-{rows[0]}.csv"
         lines = "".join(f"2026-02-01T06:00:{row:02}Z,{row / 4},{300 + row}\n" for row in rows)
@@ -56,10 +57,12 @@ def window_of(site, start=FROM, end=TO, **options):
 def evidence(stage="first", plant="electrochromic", **values):
     values = VALUES[stage] | values
     checks = example_plant(plant).check_sheet(stage).checks
+    quantities = {check.quantity for check in checks}
+    used = next(item for item in example_plant(plant).instruments if quantities <= item.quantities.keys())
     return {
         "schema": "chromatrace.inspection/1", "gtin": GTIN, "lot": LOT, "stage": stage,
         "inspected_at": "2026-02-01T09:00:00Z", "sample": ["000117"], "readings": None,
-        "instrument": {"name": "Haze and colour meter", "serial": "HC-31", "calibrated_on": "2026-01-12"},
+        "instrument": {"name": used.name, "serial": used.id, "calibrated_on": "2026-01-12"},
         "measurements": [check.measured(values[check.quantity]).as_json() for check in checks],
     }  # fmt: skip
 
@@ -217,9 +220,12 @@ def equipped(line):
     return str(path)
 
 
+METER = {"name": "Haze and colour meter", "serial": "HC-31", "calibrated_on": "2026-01-12"}
+
+
 def failed(**instrument):
     document = evidence("final", **{"optical modulation": 22.0})
-    return document | {"measurements": document["measurements"][:1], "instrument": document["instrument"] | instrument}
+    return document | {"measurements": document["measurements"][:1], "instrument": METER | instrument}
 
 
 def test_an_instrument_of_the_plant_gives_a_verdict(line, equipped):
@@ -233,7 +239,10 @@ def test_an_instrument_of_the_plant_gives_a_verdict(line, equipped):
         (failed(name="Ruler"), "/instrument/name: instrument HC-31 is 'Haze and colour meter', not 'Ruler'"),
         (failed(serial="HC-30"), "/instrument: the calibration of HC-30 was due on 2026-01-31"),
         (failed(calibrated_on="2026-02-02"), "/instrument/calibrated_on: the date 2026-02-02 is after"),
-        (evidence("final"), "/measurements/4/quantity: instrument HC-31 measures not optical memory"),
+        (
+            evidence("final") | {"instrument": METER},
+            "/measurements/4/quantity: instrument HC-31 measures not optical memory",
+        ),
     ],
     ids=["unknown", "name", "expired", "future", "quantity"],
 )

@@ -65,7 +65,7 @@ def test_a_gln_is_registered_once(site):
 
 
 def test_the_permitted_roles_of_an_organisation_can_be_changed(site):
-    address = site.node.rpc().call("eth_accounts")[7]
+    address = site.node.rpc().call("eth_accounts")[6]
     appoint = ("org", "appoint", address, "9521234510000", "--roles", "inspector")
     assert "ask the registrar to permit more roles" in site(*appoint, status=1).stderr
     site("org", "change", "9521234510000", "--roles", "producer,gateway,admin,inspector")
@@ -132,7 +132,11 @@ def test_a_recalled_or_stopped_lot_gets_no_codes(site, document, tmp_path):
     roles, address = ("--roles", "producer,supervisor"), site.node.rpc().call("eth_accounts")[4]
     site("org", "register", "9521234530008", "Example Recaller", "--kind", "manufacturer", *roles)
     site("org", "appoint", address, "9521234530008", *roles)
+    site("org", "withdraw-licence", "952123454321")
+    site("org", "license", "9521234530008", "952123454321")
     site("batch", "register", document("R-withdrawn"), account=4)
+    site("org", "withdraw-licence", "952123454321")
+    site("org", "license", "9521234500001", "952123454321")
     site("batch", "recall", "09521234543213", "R-withdrawn", "--reason", "leak", account=4)
     lot = ("09521234543213", "R-withdrawn")
     for command in (
@@ -143,6 +147,34 @@ def test_a_recalled_or_stopped_lot_gets_no_codes(site, document, tmp_path):
             error = site(*command, *options, status=1).stderr
             assert "lot (01)09521234543213(10)R-withdrawn is recalled; its units must not get labels" in error
     assert list(tmp_path.glob("a.*")) == []
+
+
+def test_only_the_licensee_registers_a_product(site, document):
+    error = site("batch", "register", document("R-foreign"), account=3, status=1).stderr
+    assert "GTIN 09521234543213 is not licensed to organisation 2" in error
+    site("index", "sync")
+    listed = json.loads(site("org", "licences", "--json").stdout)["licences"]
+    assert [(licence["prefix"], licence["organisation"]) for licence in listed] == [("952123454321", 1)]
+    assert "Example Works 2" in site("org", "licences").stdout
+    error = site("org", "license", "9521234510000", "9521", status=1).stderr
+    assert "overlaps a licence" in error
+
+
+def test_an_accreditation_is_listed_and_withdrawn(site):
+    gln, gtin = "9521234510000", "09521234543213"
+    site("org", "accredit", gln, "--stages", "final", "--gtin", gtin, account=2)
+    site("org", "accredit", gln, "--stages", "first", "--gtin", gtin, "--as-registrar")
+    site("index", "sync")
+    listed = json.loads(site("org", "accreditations", "--json").stdout)["accreditations"]
+    own = [(item["accreditor"], item["gtin"], item["stages"]) for item in listed if item["body"] == 2]
+    assert sorted(own, key=str) == [(1, gtin, ["final"]), (None, gtin, ["first"])]
+    assert f"Example Works 3  final  {gtin}  by Example Works 2" in site("org", "accreditations").stdout
+    error = site("org", "accredit", gln, "--stages", "first", "--as-registrar", status=1).stderr
+    assert "the registrar accredits for product lines" in error
+    site("org", "accredit", gln, "--stages", "none", "--gtin", gtin, account=2)
+    site("org", "accredit", gln, "--stages", "none", "--gtin", gtin, "--as-registrar")
+    site("index", "sync")
+    assert "Example Works 3" not in site("org", "accreditations").stdout
 
 
 def test_the_policy_of_a_stage_can_be_set(site):

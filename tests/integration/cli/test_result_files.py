@@ -40,6 +40,7 @@ def bench(site):
     address = site.node.rpc().call("eth_accounts")[INSPECTOR]
     site("org", "register", LABORATORY, "Example Spectra Laboratory", "--kind", "laboratory", "--roles", "inspector")
     site("org", "appoint", address, LABORATORY, "--roles", "inspector")
+    site("org", "accredit", LABORATORY, "--stages", "first,final", account=2)
     folder = site.folder / "measured"
     folder.mkdir()
     files = {"clear.csv": spectrum(70), "dark.csv": spectrum(10), "charge.csv": CHARGE, "cycles.csv": CYCLES}
@@ -65,12 +66,22 @@ def optical(bench):
     return report(bench, "charge.csv", "--area", "4", "--pair", "clear.csv", "dark.csv")
 
 
+INSTRUMENTS = {
+    "first": {
+        "name": "X-ray diffractometer, photoelectron spectrometer, electron microscope",
+        "serial": "XL-12",
+    },
+    "final": {"name": "Spectrophotometer with potentiostat", "serial": "SP-07"},
+}
+
+
 def evidence(stage="final", **members):
+    instrument = INSTRUMENTS[stage]
     memory = {"quantity": "optical memory", "value": 4, "unit": "%/24h", "comparison": "<=", "limit": 10}
     return {
         "schema": "chromatrace.inspection/1", "gtin": GTIN, "lot": LOT, "stage": stage,
         "inspected_at": "2026-02-01T09:00:00Z", "sample": ["0007"], "readings": None,
-        "instrument": {"name": "Spectrophotometer with potentiostat", "serial": "SP-11", "calibrated_on": "2026-01-12"},
+        "instrument": instrument | {"calibrated_on": "2026-01-12"},
         "measurements": [memory | {"passed": True, "criterion": "at 633 nm, 24 h"}] if stage == "final" else [],
     } | members  # fmt: skip
 

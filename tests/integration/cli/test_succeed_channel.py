@@ -11,6 +11,8 @@ from chromatrace.chain.anchored import channel_named
 from chromatrace.services.workspace import Workspace
 from chromatrace.settings import Settings
 
+ANCHOR = ("log", "anchor", "--channel", "line", "--json")
+
 
 @pytest.fixture
 def ended(site, tmp_path):
@@ -30,9 +32,9 @@ def test_the_log_is_anchored_and_verified_in_the_successor(site, ended):
     added.write_text("7 8\n")
     arguments = [word if word != "2026-01-01T00:00:00Z" else "2026-03-01T00:00:00Z" for word in site.ingest]
     site("ingest", "file", added, *arguments, data=ended)
-    assert json.loads(site("log", "anchor", "--json", data=ended, account=2).stdout)["anchored"] == []
+    assert json.loads(site(*ANCHOR, data=ended, account=2).stdout)["anchored"] == []
     opened = json.loads(site("log", "succeed", "line", "line, second", "--json", data=ended, account=2).stdout)
-    anchored = json.loads(site("log", "anchor", "--json", data=ended, account=2).stdout)["anchored"]
+    anchored = json.loads(site(*ANCHOR, data=ended, account=2).stdout)["anchored"]
     assert [(head["channel"], head["id"]) for head in anchored] == [("line", opened["id"])]
     report = json.loads(site("log", "verify", "--channel", "line", "--all", "--json", data=ended).stdout)
     assert report["verified"]

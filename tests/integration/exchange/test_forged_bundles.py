@@ -23,7 +23,7 @@ from chromatrace.exchange.verifier import verify
     ("name", "event", "differing"),
     [
         ("recalled", "BatchRecalled", "recalled"),
-        ("held", "BatchHeld", "on hold"),
+        ("held", "BatchHeld", "holds"),
         ("released", "CustodyTransferred", "custodian"),
         ("superseded", "VerdictApplied", "state, first verdict, first revision"),
     ],
@@ -205,7 +205,7 @@ def test_forged_chain_needs_a_trusted_hash(prove):
     )
     failures = failing(proof, headers=tuple(headers), receipts=receipts)
     assert any("do not lead to a trusted block hash" in text for text in failures)
-    assert any("(different: on hold)" in text for text in failures)
+    assert any("(different: holds)" in text for text in failures)
 
 
 def test_reverted_transaction_proves_nothing(works):

@@ -6,6 +6,7 @@ import time
 import warnings
 from datetime import UTC, datetime
 
+from relations import accredit, own_items
 from route_line import Line, secret
 
 from chromatrace.chain import calls, reads
@@ -103,6 +104,8 @@ class Works:
             self.numbers[account] = receipt.event("OrganisationRegistered").args["organisation"]
             address = self.acting(account).signer.address
             self.send(REGISTRAR, calls.appoint_operator(address, self.numbers[account], ALL_ROLES))
+        own_items(self.acting(REGISTRAR).chain, self.numbers[MAKER], [GTIN])
+        accredit(self.acting(MAKER).chain.submit, self.numbers[INSPECTOR])
 
     def _store_readings(self):
         start = 1_750_000_000_000_000_000
@@ -182,7 +185,7 @@ class Works:
         self.inspect(name, Stage.FIRST, Verdict.PASS)
         self.send(MAKER, calls.assemble(batch))
         self.inspect(name, Stage.FINAL, Verdict.PASS)
-        self.send(MAKER, calls.grade(batch, 18, 1, 1))
+        self.send(MAKER, calls.grade(batch, 19, 0, 1))
         self.send(MAKER, calls.release(batch, SalesChannel.STANDARD))
 
     def _hand_over(self, name):

@@ -18,7 +18,7 @@ from chromatrace.plant.process import PlantProcess
 
 ROWS = 240
 START_NS = MS * 10**6
-RECEIVED_BEFORE_KILL = (("press", "broker", "oven", "scale"), ("press", "oven"))
+RECEIVED_BEFORE_KILL = (("press", "broker", "oven", "scale", "drops"), ("oven",))
 VALUES, BATCHES, FILES = 150, 60, 12
 SOURCES = """
 id = "press"
@@ -70,7 +70,7 @@ def command(*arguments):
 def recording(tmp_path):
     path = tmp_path / "press.dat"
     path.write_text("".join(f"{row} {row / 8}\n" for row in range(ROWS)))
-    options = ("--columns", "a,b", "--step", "1", "--start", "2026-03-01T08:00:00Z", "--time-factor", "20")
+    options = ("--columns", "a,b", "--step", "1", "--start", "2026-03-01T08:00:00Z", "--time-factor", "60")
     with PlantProcess("--recording", str(path), "--name", "press", *options) as process:
         yield process
 
@@ -89,11 +89,14 @@ def node(broker):
 
 
 class Producers:
-    """A node, a program that pushes readings, and one that writes files, each in a thread."""
+    """A node, a program that pushes readings, and one that writes files, each in a thread.
+
+    Each produces the second half after the first kill.
+    """
 
     def __init__(self, node, folder, token, gateway):
         self._node, self._folder, self._token, self._gateway = node, folder, token, gateway
-        self.done = threading.Event()
+        self.done, self.killed = threading.Event(), threading.Event()
         self._threads = [threading.Thread(target=run) for run in (self._publish, self._push, self._drop)]
 
     def __enter__(self):
@@ -102,22 +105,23 @@ class Producers:
         return self
 
     def __exit__(self, *_):
+        self.killed.set()
         self.done.set()
         for thread in self._threads:
             thread.join()
 
     def _publish(self):
         for number in range(VALUES):
+            self._wait_at(number, VALUES // 2)
             self._node.add(float(number))
-            self.done.wait(0.05)
 
     def _push(self):
         for number in range(BATCHES):
+            self._wait_at(number, BATCHES // 2)
             elements = [{"tag": "mass", "time_ns": START_NS + number, "value": number, "unit": "kg"}]
             while not self._posted(number, json.dumps(elements).encode()):
                 if self.done.wait(0.1):
                     return
-            self.done.wait(0.1)
 
     def _posted(self, number, body):
         try:
@@ -133,10 +137,14 @@ class Producers:
 
     def _drop(self):
         for number in range(FILES):
+            self._wait_at(number, FILES // 2)
             temporary = self._folder / f"run-{number}.csv.part"
             temporary.write_text(f"time,length[mm]\n2026-03-01T08:00:{number:02}Z,{number}\n")
             temporary.rename(self._folder / f"run-{number}.csv")
-            self.done.wait(0.2)
+
+    def _wait_at(self, number, half):
+        if number == half:
+            self.killed.wait()
 
 
 def expected():
@@ -166,15 +174,17 @@ def test_every_reading_is_stored_once_although_the_gateway_is_killed(tmp_path, r
         found = counts()
         return all(found[source] == number for source, number in expected().items())
 
-    with Producers(node, tmp_path / "drops", token, lambda: current[-1]):
+    with Producers(node, tmp_path / "drops", token, lambda: current[-1]) as producers:
         for names in RECEIVED_BEFORE_KILL:
             with current[-1] as gateway:
                 gateway.until(lambda _, g=gateway, n=names: all(g.counter(name, "taken") for name in n))
                 gateway.kill()
+            producers.killed.set()
             current.append(GatewayProcess(plant, data))
         with current[-1] as gateway:
             wait_for(complete, lambda: gateway.process.poll() is None)
             gateway.until(lambda report: report["status"] == "ok")
+        assert gateway.process.returncode == 0
     with Spool(data / "spool.db") as spool:
         stored = [r for r in spool.entries("line") if r.value is not None]
     assert len({(r.source, r.tag, r.source_time_ns) for r in stored}) == len(stored)

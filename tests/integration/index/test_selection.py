@@ -54,8 +54,8 @@ def chain(index):
         at = header(chain.at.number).time - 7 * (number % 3)
         chain.block(
             inspected(number, 0, Verdict.FAIL if number % 5 == 1 else Verdict.PASS, at),
-            ("BatchRegistry", "BatchHeld", [batch_id(number), ACCOUNT, "colour"]),
-            ("BatchRegistry", "BatchHoldReleased", [batch_id(number), ACCOUNT, ""]),
+            ("BatchRegistry", "BatchHeld", [batch_id(number), 0, ACCOUNT, "colour"]),
+            ("BatchRegistry", "BatchHoldReleased", [batch_id(number), 0, ACCOUNT, ""]),
             inspected(number, 0, Verdict.PASS, at + 1),
         )
         chain.block(custody("CustodyOffered", number, 2**63), custody("CustodyAccepted", number))

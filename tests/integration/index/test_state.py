@@ -69,7 +69,7 @@ def test_batches_and_offers_equal_the_contracts(busy_world, index, follower):
         stored = busy_world.read("BatchRegistry", "batch", view.batch_id)
         assert stored == {
             "state": view.state,
-            "onHold": view.on_hold,
+            "holds": sum(1 << hold.kind for hold in view.holds),
             "recalled": view.recalled,
             "channels": sum(1 << channel for channel in view.channels),
             "firstVerdict": view.first_verdict,
@@ -82,12 +82,13 @@ def test_batches_and_offers_equal_the_contracts(busy_world, index, follower):
             "standard": view.standard,
             "defective": view.defective,
             "scrap": view.scrap,
+            "gtin": int(view.gtin),
         }
         zero = bytes(32)
         pairs = [(input_.batch, input_.quantity) for input_ in query(index).inputs_of(view.batch_id)]
         inputs = encode(["(bytes32,uint32)[]"], [pairs])
         parts = (view.serial_root or zero) + view.content_digest + (view.route or zero) + keccak(inputs)
-        assert busy_world.read("BatchRegistry", "commitmentOf", view.batch_id) == keccak(parts)
+        assert busy_world.read("BatchRegistry", "commitmentOf", view.batch_id) == keccak(parts)[:28]
         offer = open_offer(index, view.batch_id)
         stored = busy_world.read("CustodyLedger", "offerOf", view.batch_id)
         expected = (offer.from_organisation, offer.to_organisation, offer.valid_until) if offer else (0, 0, 0)
@@ -111,13 +112,28 @@ def test_organisations_operators_and_grants_equal_the_contract(busy_world, index
     operators = [operator for address in busy_world.accounts if (operator := query(index).operator(address))]
     assert len(operators) >= 5
     for operator in operators:
-        assert busy_world.read("Consortium", "operator", operator.address) == {
+        stored = busy_world.read("Consortium", "operator", operator.address)
+        assert stored.pop("appointment") >= 1
+        assert stored == {
             "organisation": operator.organisation,
             "active": operator.active,
             "roles": operator.roles,
             "validUntil": operator.valid_until,
         }
         assert query(index).operator(operator.address.lower()) == operator
+    licences = query(index).licences()
+    assert [busy_world.read("Consortium", "licenseeOf", int(f"0{view.prefix}0")) for view in licences] == [
+        view.organisation for view in licences
+    ]
+    accreditations = query(index).accreditations()
+    assert len(licences) >= 3
+    assert len(accreditations) >= 2
+    for view in accreditations:
+        scope = view.accreditor or 0, view.body, int(view.gtin) if view.gtin else 0
+        assert busy_world.read("InspectionLedger", "accreditationOf", *scope) == {
+            "stages": sum(1 << stage for stage in view.stages),
+            "validUntil": view.valid_until,
+        }
     grants = [grant for view in views for grant in query(index).grants_to(view.id)]
     assert grants
     for grant in grants:

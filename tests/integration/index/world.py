@@ -16,16 +16,18 @@ from chromatrace.crypto.eip712 import Inspection, sign_inspection
 from chromatrace.crypto.route import Component, Profile, RouteKind, components_of, key_words, proof_of, signature_words
 from chromatrace.crypto.sealed_answer import SealedAnswer, lane_id, sign_commitment
 from chromatrace.crypto.step import Verifier
-from chromatrace.domain.identifiers import BatchKey, Gln, Gtin, check_digit
+from chromatrace.domain.identifiers import BatchKey, CompanyPrefix, Gln, Gtin, check_digit
 from chromatrace.domain.ledger_entries import DepartmentRight, LedgerEntry, kind_hash, pack, record_id, subject_id
-from chromatrace.domain.rights import BatchState, OrganisationKind, Role, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, OrganisationKind, Role, SalesChannel, Stage, Verdict
 from chromatrace.ethereum.abi import contract
 from chromatrace.ethereum.signer import DevKeyWarning, dev_signer
 from chromatrace.quality.rules import Rule
 
 FOREVER = 2**64 - 1
-GTINS = [Gtin(body + check_digit(body)) for body in (f"0952123400{number:03d}" for number in range(3))]
 REGISTRAR, MAKER, SUPPLIER, LABORATORY, SHOP, AUTHORITY = range(6)
+_GTINS = [Gtin(body + check_digit(body)) for body in (f"0952123400{number:03d}" for number in range(3))]
+GTINS = {MAKER: _GTINS[:2], SUPPLIER: _GTINS[2:]}
+"""Products of the maker and of the supplier."""
 PANEL_ACCOUNTS = (6, 7, 8)
 """The maker's inspectors; their numbers in its panel are 1, 2, 3."""
 
@@ -111,6 +113,13 @@ class World:
             operator = self.accounts[index + 1], number, roles, FOREVER
             assert self.send(REGISTRAR, "Consortium", "appointOperator", *operator)
         self.organisations = list(range(first, first + len(kinds)))
+        for account in (MAKER, SUPPLIER):
+            for gtin in GTINS[account]:
+                prefix = CompanyPrefix.of_item(gtin)
+                organisation = self.organisations[account - 1]
+                assert self.send(REGISTRAR, "Consortium", "license", organisation, int(prefix), prefix.digits)
+            body = self.organisations[LABORATORY - 1]
+            assert self.send(account, "InspectionLedger", "accredit", body, [0], 3, FOREVER)
         for name in ("Example purchasing", "Example tooling"):
             assert self.send(MAKER, "ProcessLedger", "openDepartment", name)
             department = self.read("ProcessLedger", "departmentIdOf", first, name)
@@ -130,7 +139,7 @@ class World:
         """Register batches, and return the first identifier. Inputs: batches (one unit) or pairs (batch, units)."""
         registrations, keys = [], []
         for _ in range(many):
-            keys.append(BatchKey.parse(str(self.random.choice(GTINS)), f"L{self.random.getrandbits(40):010X}"))
+            keys.append(BatchKey.parse(str(self.random.choice(GTINS[account])), f"L{self.random.getrandbits(40):010X}"))
             digest = self.random.randbytes(32)
             registrations.append(
                 (
@@ -293,7 +302,8 @@ class World:
                 self.inspect(batch, rng.choice(list(Stage)), rng.choice([Verdict.PASS, Verdict.FAIL]))
             case "supervise":
                 act = rng.choice(["hold", "releaseHold", "releaseHold", "recall"])
-                self.send(AUTHORITY, "BatchRegistry", act, batch, rng.choice(["", "glass", "nul\0 Grüße"]))
+                kind = [rng.choice([HoldKind.AUTHORITY, *HoldKind])] if act == "releaseHold" else []
+                self.send(AUTHORITY, "BatchRegistry", act, batch, *kind, rng.choice(["", "glass", "nul\0 Grüße"]))
             case "custody":
                 self._custody(rng.choice(self.released or [batch]))
             case "anchor":
@@ -311,7 +321,7 @@ class World:
     def _usable(self, batch, account):
         stored = self.read("BatchRegistry", "batch", batch)
         bad = (BatchState.UNKNOWN, BatchState.STOPPED, BatchState.RECYCLED, BatchState.SCRAPPED)
-        free = not (stored["recalled"] or stored["onHold"]) and stored["state"] not in bad
+        free = not (stored["recalled"] or stored["holds"]) and stored["state"] not in bad
         return free and stored["custodian"] == self.organisations[account - 1]
 
     def _operator_of(self, organisation):
@@ -365,7 +375,7 @@ class World:
         rng = self.random
         match rng.randrange(4):
             case 0:
-                lines = [int(line) for line in rng.sample(GTINS, 2)] + [0]
+                lines = [int(line) for line in rng.sample(_GTINS, 2)] + [0]
                 reader, scopes = rng.choice(self.organisations[1:]), rng.randrange(32)
                 self.send(MAKER, "Consortium", "grantReadScopes", reader, lines, scopes, FOREVER)
             case 1:

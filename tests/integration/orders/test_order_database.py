@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "index"))
-
 from databases import Cluster, programs
 from sqlalchemy import inspect, text
 
@@ -20,6 +15,8 @@ from chromatrace.index import Index
 from chromatrace.orders.importing import OrderFormat, import_orders
 from chromatrace.orders.order import Order
 from chromatrace.orders.store import OrderStore
+from chromatrace.orders.webhooks.queue import WebhookQueue
+from chromatrace.orders.webhooks.sender import SenderBusyError, WebhookSender
 from chromatrace.plant.erp import Erp
 from chromatrace.storage.sql_store import NewerSchemaError
 
@@ -69,6 +66,27 @@ def test_concurrent_writers_store_one_version_each(cluster):
         assert after.difference == {"quantity": [before.order.quantity, after.order.quantity]}
     for store in stores:
         store.close()
+
+
+def test_messages_of_webhooks_are_queued_and_retried(cluster):
+    now = [1_796_000_000]
+    with OrderStore(cluster.new_database(), "plant", lambda: now[0]) as store:
+        queue = WebhookQueue(store)
+        first = queue.put("mes", "order.progress", "1", {"order": "1"}, "a")
+        assert queue.put("mes", "order.progress", "1", {"order": "1"}, "a") is None
+        second = queue.put("mes", "order.progress", "1", {"order": "1"}, "b")
+        assert [message.id for message in queue.due("mes")] == [second]
+        queue.failed(second, "the target answered 500")
+        assert queue.due("mes") == []
+        now[0] += 10
+        queue.delivered(queue.due("mes")[0].id)
+        assert {message.id: message.state.value for message in queue.messages()} == {
+            first: "replaced",
+            second: "delivered",
+        }
+        sender = WebhookSender(store, ())
+        with OrderStore(str(store.engine.url), "plant") as other, sender.exclusive(), pytest.raises(SenderBusyError):
+            WebhookSender(other, ()).exclusive().__enter__()
 
 
 def test_a_schema_of_newer_software_is_an_error(cluster):

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from relations import own_items
 
 from chromatrace.chain import calls
 
@@ -67,6 +68,7 @@ def consortium(deploy, tmp_path_factory):
             registrar.submit(calls.register_organisation(kind, int(gln), roles, name, FOREVER))
             address = consortium.chain(account, folder / "unused.db").sender
             registrar.submit(calls.appoint_operator(address, number, roles, FOREVER))
+        own_items(registrar, 1, ["09521234543213"])
         consortium.departments = {}
         for name in (*Catalogue(example_plant(PLANT).record_kinds).departments, "EPCIS"):
             opened = maker.submit(calls.open_department(name)).event("DepartmentOpened")

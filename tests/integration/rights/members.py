@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from dev_chain import wait_until_mined
 from flask import session as cookie
+from relations import accredit, own_items
 
 from app import PortalSettings, create_app
 from app.sessions import SessionUser
@@ -82,6 +83,7 @@ class Members:
         for number, (kind, name) in ORGANISATIONS.items():
             self.submit(REGISTRAR, calls.register_organisation(kind, gln(number), ALL_ROLES, name))
             self.appoint(self.chain(number).sender, number, ALL_ROLES)
+        accredit(self.chain(MAKER).submit, RIVAL)
 
     def chain(self, account):
         """Return the chain with a development account as signer."""
@@ -101,6 +103,7 @@ class Members:
     def register(self, account, line, lot, name="Pane", made_of=(), **details):
         """Register a batch of an organisation with a document and return its key. It uses a unit of each input."""
         key = BatchKey(gtin(line), Lot(lot))
+        own_items(self.chain(REGISTRAR), account, [key.gtin])
         content = BatchContent(key.gtin, key.lot, ProductDescription(name, ""), 10, "2026-10-14T06:30:00Z", **details)
         inputs = tuple(Input(used.batch_id, 1) for used in made_of)
         digest = self.documents.put(content.to_bytes())

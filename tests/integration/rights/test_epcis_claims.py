@@ -8,7 +8,8 @@ import uuid
 from urllib.parse import quote
 
 import pytest
-from members import FOREVER, MAKER, OFFICE, ORGANISATIONS, PARTNER, RIVAL, client_of, gln, gtin
+from members import FOREVER, MAKER, OFFICE, ORGANISATIONS, PARTNER, REGISTRAR, RIVAL, client_of, gln, gtin
+from relations import own_items
 
 from chromatrace.chain import calls
 from chromatrace.crypto.eip712 import Inspection, sign_inspection
@@ -52,6 +53,7 @@ def released(members, lot):
 
 def register(members, account, line):
     key = BatchKey(gtin(line), Lot(next(_lots)))
+    own_items(members.chain(REGISTRAR), account, [key.gtin])
     members.submit(account, calls.register_batch(calls.Registration(key, 10, bytes(range(32)))))
     members.sync()
     return key

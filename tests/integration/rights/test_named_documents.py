@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from members import MAKER, RIVAL, address_of, client_of, gtin
+from members import MAKER, REGISTRAR, RIVAL, address_of, client_of, gtin
+from relations import own_items
 
 from chromatrace.chain import calls
 from chromatrace.documents.content import BatchContent, ProductDescription
@@ -21,6 +22,7 @@ def named(members):
     key = BatchKey(gtin(LINE), Lot("M-1"))
     content = BatchContent(key.gtin, key.lot, ProductDescription("Secret pane", ""), 10, "2026-10-14T06:30:00Z")
     documents = {"content": members.documents.put(content.to_bytes()), "capture": members.documents.put(CAPTURED)}
+    own_items(members.chain(REGISTRAR), MAKER, [key.gtin])
     members.submit(MAKER, calls.register_batch(calls.Registration(key, 10, documents["content"])))
     members.inspect(key, Stage.FIRST)
     scopes = calls.Call("Consortium", "grantReadScopes", (MAKER, [int(key.gtin)], Scope(0), FOREVER))
@@ -28,6 +30,7 @@ def named(members):
     names = {}
     for name, digest in documents.items():
         names[name] = BatchKey(gtin(RIVAL_LINE), Lot(f"R-{name}"))
+        own_items(members.chain(REGISTRAR), RIVAL, [names[name].gtin])
         members.submit(RIVAL, calls.register_batch(calls.Registration(names[name], 10, digest)))
     members.sync()
     return key, names

@@ -2,6 +2,7 @@
 
 import pytest
 from querying import query
+from relations import own_items
 from route_line import PLANT, Claim, digest, station
 from route_rig import Rig, consortium_on, proof
 
@@ -158,6 +159,7 @@ def test_no_output_calls_a_recorded_route_proven(run, rig, workspace_settings):
     assert not run(route_commands, "prove", "design.json", "lot.json", "--record-unverified")["proven"]
 
     content = calls.Registration(KEY, 10, digest("document"), bytes(32), bytes.fromhex(route[2:]))
+    own_items(rig.chain, PLANT, [KEY.gtin])
     rig.chain.submit(calls.register_batch(content))
     with Workspace(workspace_settings) as workspace:
         Follower(workspace.index, workspace.rpc, workspace.manifest).sync()

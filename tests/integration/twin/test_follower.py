@@ -14,6 +14,7 @@ from chromatrace.ingest.spool import Spool
 from chromatrace.twin import follower as module
 from chromatrace.twin.errors import ForeignTwinError, TwinBusyError
 from chromatrace.twin.follower import TwinFollower, rebuilt
+from chromatrace.twin.plan import NS_PER_S, AlarmSettings
 from chromatrace.twin.store.alarms import AlarmFilter, AlarmState, alarms
 from chromatrace.twin.store.database import REVISION, TABLES, TwinStore
 from chromatrace.twin.store.models import AlarmRow, CursorRow, SnapshotRow, TwinRow
@@ -175,3 +176,16 @@ def test_a_watched_twin_stores_its_state_with_every_step(spool, store):
     with store.read() as session:
         assert session.scalar(select(func.max(SnapshotRow.log_size))) == 44
         assert session.scalars(select(CursorRow.log_size)).one() == 44
+
+
+def test_a_silent_channel_raises_one_alarm_until_its_next_reading(spool, store):
+    silent = plan(alarms=AlarmSettings(stale_after_ns=3600 * NS_PER_S))
+    spool.append_fields("line-1", [reading("pressure", 0, 1.0)])
+    for _ in range(2):
+        follow_to_end(started(spool, store, silent)).poll()
+    (view,) = alarms(store, NOW)
+    assert (view.kind, view.state, view.log_size) == ("silent", AlarmState.UNACKNOWLEDGED, 1)
+    spool.append_fields("line-1", [reading("pressure", 1, 1.0, received=10**9)])
+    follow_to_end(started(spool, store, silent))
+    (view,) = alarms(store, NOW)
+    assert (view.state, view.cleared_log_size) == (AlarmState.RETURNED, 2)

@@ -37,8 +37,6 @@ states = { running = 1, idle = 2, stopped = 3, fault = 4 }
 batch_tag = "lot"
 count_tag = "count"
 ideal_cycle_s = 1
-[alarms]
-stale_after_s = 3600
 """
 TAGS = "".join(
     f'[[tags]]\nname = "{name}"\nstation = "201"\n{limits}\n'

@@ -18,12 +18,13 @@ from app.template_filters import format_rfc3339, format_tag, format_time, iso_ti
 from chromatrace.documents.content import LimitComparison, Measurement
 from chromatrace.domain.identifiers import BatchId, Gtin, Lot
 from chromatrace.domain.reading import Reading
-from chromatrace.domain.rights import BatchState, RouteKind, SalesChannel, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, RouteKind, SalesChannel, Stage, Verdict
 from chromatrace.index.views import (
     BatchView,
     ComponentView,
     EventRef,
     EventView,
+    HoldView,
     RoundView,
     RouteProofView,
     RouteStepView,
@@ -40,8 +41,7 @@ RELEASED = BatchView(
     producer=1,
     custodian=1,
     state=BatchState.RELEASED,
-    on_hold=False,
-    hold_reason=None,
+    holds=(),
     recalled=False,
     recall_cause=None,
     recall_reason=None,
@@ -72,7 +72,7 @@ def test_every_state_has_a_description(state):
 
 
 def test_recall_precedes_hold_and_hold_precedes_release():
-    held = replace(RELEASED, on_hold=True, hold_reason="drift")
+    held = replace(RELEASED, holds=(HoldView(HoldKind.PRODUCER, "x"), HoldView(HoldKind.AUTHORITY, "drift")))
     assert (batch_status(held).code, batch_status(held).reason) == ("on-hold", "drift")
     recalled = replace(held, recalled=True, recall_reason="leak", recall_cause=ID)
     assert (batch_status(recalled).code, batch_status(recalled).tone, batch_status(recalled).reason) == (

@@ -13,8 +13,8 @@ from chromatrace.crypto.eip712 import Inspection
 from chromatrace.crypto.route.onchain import ProofStruct
 from chromatrace.crypto.sealed_answer import SealedAnswer
 from chromatrace.domain.genealogy import Input
-from chromatrace.domain.identifiers import BatchId, BatchKey, Gln, Gtin
-from chromatrace.domain.rights import Stage, Verdict
+from chromatrace.domain.identifiers import BatchId, BatchKey, CompanyPrefix, Gln, Gtin
+from chromatrace.domain.rights import ALL_STAGES, Stage, Verdict
 from chromatrace.ethereum import abi
 from chromatrace.quality.rules import Rule
 
@@ -47,6 +47,8 @@ ARGUMENTS = {
     "inspector": ACCOUNT,
     "gln": Gln("9521234000013"),
     "gtin": GTIN,
+    "prefix": CompanyPrefix("95212345"),
+    "stages": ALL_STAGES,
 }
 FOR_TYPE_CHECKING = {kind.__name__: kind for kind in (Inspection, ProofStruct, Rule, SealedAnswer)}
 ROUNDS = {

@@ -15,8 +15,8 @@ def batch(number):
     return BatchId(bytes([number]) * 32)
 
 
-def item(number, *inputs, producer=OWN, recalled=False):
-    return Recallable(batch(number), producer, recalled, tuple(map(batch, inputs)))
+def item(number, *inputs, producer=OWN, recalled=False, noticed=False):
+    return Recallable(batch(number), producer, recalled, tuple(map(batch, inputs)), noticed)
 
 
 def steps(plan):
@@ -40,11 +40,17 @@ def test_a_recalled_batch_needs_no_step_and_can_be_a_cause():
     assert steps(plan) == [(2, 1), (4, 3)]
 
 
-def test_the_producer_of_a_recalled_input_may_recall_one_generation():
+def test_the_producer_of_a_recalled_input_notifies_one_generation():
     batches = [item(1), item(2, 1, producer=OTHER), item(3, 2, producer=OTHER), item(4, 3, producer=OTHER)]
     plan = recall_plan(batches, OWN)
-    assert steps(plan) == [(1, None), (2, 1)]
+    assert plan.steps == (RecallStep(batch(1), None), RecallStep(batch(2), batch(1), notice=True))
     assert plan.not_entitled == (batch(3), batch(4))
+
+
+def test_a_notice_is_given_once():
+    plan = recall_plan([item(1), item(2, 1, producer=OTHER, noticed=True), item(3, 1, noticed=True)], OWN)
+    assert steps(plan) == [(1, None), (3, 1)]
+    assert plan.not_entitled == (batch(2),)
 
 
 def test_an_own_batch_behind_those_of_others_is_recalled_directly():
@@ -83,19 +89,25 @@ def contract_accepts(step: RecallStep, batches, recalled, organisation):
         return False
     if step.parent is None:
         return candidate.producer == organisation
-    entitled = batches[step.parent].producer == organisation or candidate.producer == organisation
-    return entitled and step.parent in recalled and step.parent in candidate.inputs
+    own = candidate.producer == organisation
+    entitled = own or batches[step.parent].producer == organisation
+    return entitled and step.notice is not own and step.parent in recalled and step.parent in candidate.inputs
 
 
 @given(genealogies())
 def test_the_contract_accepts_every_step_of_the_plan_and_no_other(batches):
     plan = recall_plan(batches, OWN)
     known = {candidate.batch: candidate for candidate in batches}
-    recalled = {candidate.batch for candidate in batches if candidate.recalled}
+    recalled, notified = {candidate.batch for candidate in batches if candidate.recalled}, set()
     for step in plan.steps:
         assert contract_accepts(step, known, recalled, OWN)
-        recalled.add(step.batch)
-    assert set(plan.not_entitled) == set(known) - recalled
+        (notified if step.notice else recalled).add(step.batch)
+    assert set(plan.not_entitled) == set(known) - recalled - notified
     for batch_id in plan.not_entitled:
-        steps = [RecallStep(batch_id, None), *(RecallStep(batch_id, parent) for parent in known[batch_id].inputs)]
+        notices = [RecallStep(batch_id, parent, notice=True) for parent in known[batch_id].inputs]
+        steps = [
+            RecallStep(batch_id, None),
+            *(RecallStep(batch_id, parent) for parent in known[batch_id].inputs),
+            *notices,
+        ]
         assert not any(contract_accepts(step, known, recalled, OWN) for step in steps)

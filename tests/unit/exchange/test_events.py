@@ -24,18 +24,18 @@ def test_every_event_of_a_batch_is_cited(name):
     assert {event.name for event in events if "batch" in event.names} == set(CITED_EVENTS[name])
 
 
-HELD = keccak(b"BatchHeld(bytes32,address,string)")
-BATCH, BY = b"\x11" * 32, bytes(12) + b"\x22" * 20
+HELD = keccak(b"BatchHeld(bytes32,uint8,address,string)")
+BATCH, KIND, BY = b"\x11" * 32, bytes(32), bytes(12) + b"\x22" * 20
 
 
-def held(topics=(HELD, BATCH, BY), reason=b"cracks"):
+def held(topics=(HELD, BATCH, KIND, BY), reason=b"cracks"):
     return ReceiptLog(b"\x33" * 20, tuple(topics), encode(["bytes"], [reason]))
 
 
 def test_event_arguments_are_named():
     event = decode_receipt_log("BatchRegistry", held(), (7, 2, 1))
     assert (event.name, event.block, event.transaction) == ("BatchHeld", 7, (7, 2))
-    assert event.args == {"batch": BATCH, "by": "0x" + "22" * 20, "reason": "cracks"}
+    assert event.args == {"batch": BATCH, "kind": 0, "by": "0x" + "22" * 20, "reason": "cracks"}
 
 
 def test_text_that_is_not_utf8_is_accepted():
@@ -52,11 +52,11 @@ def test_other_events_are_none():
 @pytest.mark.parametrize(
     "log",
     [
-        held(topics=(HELD, BATCH)),
-        held(topics=(HELD, BATCH, BY, BY)),
-        held(topics=(HELD, BATCH, b"\xff" * 32)),
-        ReceiptLog(b"\x33" * 20, (HELD, BATCH, BY), b""),
-        ReceiptLog(b"\x33" * 20, (HELD, BATCH, BY), b"\xff" * 32),
+        held(topics=(HELD, BATCH, KIND)),
+        held(topics=(HELD, BATCH, KIND, BY, BY)),
+        held(topics=(HELD, BATCH, KIND, b"\xff" * 32)),
+        ReceiptLog(b"\x33" * 20, (HELD, BATCH, KIND, BY), b""),
+        ReceiptLog(b"\x33" * 20, (HELD, BATCH, KIND, BY), b"\xff" * 32),
     ],
 )
 def test_malformed_logs_are_rejected(log):

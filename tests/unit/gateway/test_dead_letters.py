@@ -49,6 +49,16 @@ def test_a_full_store_counts_by_reason(store):
     assert (counted.state, counted.count, counted.reason, counted.payload) == ("counted", 8, "no source time", b"")
 
 
+def test_a_large_store_counts_by_reason(store):
+    letters = DeadLetters(store, max_bytes=1_000_000)
+    payloads = [b"%04d" % number + b"x" * 60_000 for number in range(30)]
+    for payload in payloads:
+        letters.record("broker", "line", [letter(payload=payload)])
+    *kept, counted = letters.letters()
+    assert (counted.state, counted.count) == ("counted", 30 - len(kept))
+    assert 10 < len(kept) < 20
+
+
 def test_lost_input_is_counted_by_hour(letters):
     hour_ns = 3600 * 10**9
     start_ns = NS // hour_ns * hour_ns

@@ -127,7 +127,7 @@ def test_the_timeline_of_a_batch_includes_its_proofs_in_order():
     chain = line().block(registered(1), registered(2))
     chain.block(recorded(2, batch_id(1)), proven(1, batch_id(2)))
     chain.block(assembled(2, batch_id(1), [(1, batch_id(2))]), proven(2, batch_id(1)))
-    chain.block(("BatchRegistry", "BatchHeld", [batch_id(1), ACCOUNT, ""]))
+    chain.block(("BatchRegistry", "BatchHeld", [batch_id(1), 0, ACCOUNT, ""]))
     assert [event.name for event in query(chain.index).timeline(batch_id(1))] == [
         "BatchRegistered",
         "RouteRecordedUnverified",

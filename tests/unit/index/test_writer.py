@@ -15,7 +15,7 @@ from synthetic import ACCOUNT, GTIN, ZERO, SyntheticChain, batch_id, header, reg
 
 from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.identifiers import Gtin
-from chromatrace.domain.rights import BatchState, Stage, Verdict
+from chromatrace.domain.rights import BatchState, HoldKind, Stage, Verdict
 from chromatrace.index import Index, schema
 from chromatrace.index.digest import chain_tables
 from chromatrace.index.errors import InconsistentEventsError, IndexUnavailableError, WrongIndexError
@@ -35,13 +35,14 @@ def life(rng, known):
     batch = batch_id(rng.choice(sorted(known)))
     organisation, reason = rng.randint(1, 3), rng.choice(["", "why\0not"])
     channel = rng.randint(1, 2).to_bytes(32, "big")
+    kind = rng.choice(list(HoldKind))
     return rng.choice(
         [
             (REGISTRY, "VerdictApplied", [batch, rng.randrange(2), rng.randint(1, 2), 1, rng.randint(1, 8)]),
             (REGISTRY, "BatchGraded", [batch, 50, 0, 50, ACCOUNT]),
             (REGISTRY, "BatchReleased", [batch, rng.randrange(2), ACCOUNT]),
-            (REGISTRY, "BatchHeld", [batch, ACCOUNT, reason]),
-            (REGISTRY, "BatchHoldReleased", [batch, ACCOUNT, reason]),
+            (REGISTRY, "BatchHeld", [batch, kind, ACCOUNT, reason]),
+            (REGISTRY, "BatchHoldReleased", [batch, kind, ACCOUNT, reason]),
             (REGISTRY, "BatchRecalled", [batch, batch, ACCOUNT, reason]),
             (REGISTRY, "CustodyTransferred", [batch, 1, organisation]),
             (LEDGER, "CustodyOffered", [batch, 1, organisation, ACCOUNT, 2**64 - 1]),
@@ -128,7 +129,7 @@ def test_a_batch_is_held_only_by_a_hold_event():
     verdict = (REGISTRY, "VerdictApplied", [batch_id(1), Stage.FINAL, Verdict.FAIL, 2, BatchState.RELEASED])
     chain.block(verdict)
     assert not query(chain.index).batch(batch_id(1)).on_hold
-    chain.block(verdict, (REGISTRY, "BatchHeld", [batch_id(1), ACCOUNT, "too late"]))
+    chain.block(verdict, (REGISTRY, "BatchHeld", [batch_id(1), HoldKind.FINAL_INSPECTION, ACCOUNT, "too late"]))
     assert (query(chain.index).batch(batch_id(1)).on_hold, query(chain.index).batch(batch_id(1)).hold_reason) == (
         True,
         "too late",

@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from chromatrace.cli import main
-from chromatrace.plant import PlantError, example_plants
+from chromatrace.plant import PlantError, example_plant, example_plants
 from chromatrace.plant.configuration import parse_plant
+from chromatrace.plant.endpoints import DEFAULT_ENDPOINT
 
 TEXT = Path(__file__).with_name("complete_plant.toml").read_text(encoding="utf-8")
 FILES = {
@@ -115,6 +116,20 @@ def test_shipped_plants_are_valid(name):
     facts = json.loads(result.stdout)
     assert facts["mistakes"] == []
     assert facts["plant"] == name
+    sections = ("stations", "tags", "sources", "machines", "instruments", "products", "check_sheets", "channels")
+    assert all(facts[section] for section in sections)
+
+
+@pytest.mark.parametrize("name", example_plants())
+def test_shipped_plants_are_complete(name):
+    plant = example_plant(name)
+    assert sorted(tag for machine in plant.machines for tag in machine.tags) == sorted(tag.name for tag in plant.tags)
+    assert {machine.source for machine in plant.machines} == {source.id for source in plant.sources}
+    assert plant.sources[0].settings.url == DEFAULT_ENDPOINT
+    for sheet in plant.check_sheets:
+        quantities = {(check.quantity, check.unit) for check in sheet.checks}
+        # The evidence of an inspection has one instrument.
+        assert any(quantities <= set(instrument.quantities.items()) for instrument in plant.instruments)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):

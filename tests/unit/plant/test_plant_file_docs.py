@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "plant-file.md").read_text(encoding="utf-8")
 FILES = [*sorted(Path(__file__).parent.glob("*.toml")), *map(plant_path, example_plants())]
 NAMED = re.compile(
-    r"instruments\.quantities\.|erp\.materials\.|layouts\.units\.|model\.chambers\.|device\.(working|counter|stack)\."
+    r"instruments\.quantities\.|erp\.materials\.|design\.products\.|layouts\.units\.|model\.chambers\.|device\.(working|counter|stack)\."
 )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from chromatrace.domain.identifiers import Gln
 from chromatrace.domain.rights import Role
 from chromatrace.plant.alarm_settings import ALARMS, Priority
 from chromatrace.plant.configuration import parse_plant
 from chromatrace.plant.errors import PlantError
 from chromatrace.plant.forecast_plans import FORECASTS
 from chromatrace.plant.proposal_rules import PROPOSALS
+from chromatrace.plant.twin_options import TWIN
 
 BASE = """
 schema = "chromatrace.plant/1"
@@ -62,6 +64,9 @@ def test_all_keys_are_read():
     plant = parse_plant(
         BASE
         + """
+[twin]
+gln = "9521234000006"
+department = "Production"
 [alarms]
 deadband = 0.01
 stale_after_s = 30
@@ -103,6 +108,8 @@ automatic = { count = 2, per_s = 3600 }
     assert (hold.cause, hold.step, hold.probability, hold.role) == ("forecast", 5, 0.7, Role.SUPERVISOR)
     assert (lower.write.protocol, lower.write.value, lower.automatic.count) == ("opcua", 1.5, 2)
     assert lower.role is Role.PRODUCER
+    assert plant.section(TWIN).gln == Gln("9521234000006")
+    assert [(kind.id, kind.department) for kind in plant.record_kinds] == [("twin.action", "Production")]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +124,8 @@ automatic = { count = 2, per_s = 3600 }
             "proposals[0].tag: unknown tag 'level'",
         ),
         ('[[proposals]]\nid = "a"\nwhen = "alarm"\naction = "stop"', "proposals[0].write: missing"),
+        ('[[proposals]]\nid = "a"\nwhen = "alarm"\naction = "stop"', "action: stop needs the organisation"),
+        ('[twin]\ngln = "123"', "twin.gln: "),
         (
             '[[proposals]]\nid = "a"\nwhen = "alarm"\naction = "stop"\nwrite = { source = "files", value = 0 }',
             "proposals[0].write.source: folder cannot write to a machine",

@@ -5,8 +5,10 @@ import pytest
 from twin_data import TAGS, line
 
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.storage.strict_json import decode, encode
 from chromatrace.twin.charts import Monitor
 from chromatrace.twin.charts.model import Form
+from chromatrace.twin.charts.monitor import MonitorState
 
 NORMAL = line(7, 400)
 
@@ -130,6 +132,36 @@ def test_reset_forgets_earlier_rows(model):
     assert result.row == 204
     assert result.raised == ()
     assert np.isnan(result.statistics).all() == (model.lags > 1)
+
+
+@pytest.mark.parametrize("cut", [1, 150, 203, 250])
+def test_restored_state_continues_with_the_same_results(model, cut):
+    rows = shifted()
+    rows[100:300, 6] = 0.0
+    _, expected = run(model, rows)
+    monitor = Monitor(model)
+    for row in rows[:cut]:
+        monitor.update(row)
+    restored = Monitor(model)
+    restored.restore(decode(encode(monitor.state), MonitorState))
+    results = [restored.update(row) for row in rows[cut:]]
+    assert [repr(result) for result in results] == [repr(result) for result in expected[cut:]]
+    assert restored.state == monitor_after(model, rows).state
+
+
+def monitor_after(model, rows):
+    monitor = Monitor(model)
+    for row in rows:
+        monitor.update(row)
+    return monitor
+
+
+def test_state_of_another_model_is_rejected(models):
+    state = Monitor(models["pca"]).state
+    for monitor, field in ((Monitor(models["cva"]), "model"), (Monitor(models["pca"], 5), "run_length")):
+        with pytest.raises(InvalidInput) as error:
+            monitor.restore(state)
+        assert error.value.field == field
 
 
 def test_state_does_not_grow(model):

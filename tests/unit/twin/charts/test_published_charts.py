@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chromatrace.domain.errors import InvalidInput
-from chromatrace.twin.charts import SubgroupLimits, TagChart, TagLimits, capability
+from chromatrace.twin.charts import SubgroupChart, SubgroupLimits, TagChart, TagLimits, capability
 from chromatrace.twin.charts.subgroups import D2, D3
 from chromatrace.twin.charts.tag_chart import CUSUM_HIGH, CUSUM_LOW, EWMA, MOVING_RANGE
 from chromatrace.twin.errors import TrainingDataError
@@ -116,6 +116,21 @@ def test_xbar_and_r_of_the_piston_rings():
     assert not ranges.any()
     shifted = limits.out_of_control(PISTON_RINGS[:1] + 0.02)
     assert (shifted[0].tolist(), shifted[1].tolist()) == ([True], [False])
+
+
+def test_values_one_by_one_give_the_decisions_of_the_subgroups():
+    limits = SubgroupLimits.from_subgroups(PISTON_RINGS)
+    rows = np.concatenate([PISTON_RINGS, PISTON_RINGS[:3] + 0.02, 74 + 4 * (PISTON_RINGS[3:6] - 74)])
+    chart, decisions = SubgroupChart(limits), []
+    for index, value in enumerate(rows.ravel().tolist()):
+        decisions.append(chart.update(value))
+        if index % 7 == 0:
+            assert chart.update(None) is None
+            chart = SubgroupChart(limits, chart.values)
+    complete = [decision for decision in decisions if decision is not None]
+    assert complete == list(zip(*(flags.tolist() for flags in limits.out_of_control(rows)), strict=True))
+    assert {(True, False), (False, False)} < set(complete)
+    assert any(range_out for _, range_out in complete)
 
 
 def test_capability_of_the_piston_rings():

@@ -1,8 +1,11 @@
 """Run rules and the chart of one tag: each rule, dead sensors, and equality of one tag and a table."""
 
+import json
+
 import numpy as np
 import pytest
 
+from chromatrace.domain.errors import InvalidInput
 from chromatrace.twin.charts import TableChart, TagChart, TagLimits
 from chromatrace.twin.charts.run_rules import NELSON, RULES, WESTERN_ELECTRIC, RunRules
 from chromatrace.twin.charts.tag_chart import DEAD, MISSING, SIGNALS, signal_names
@@ -129,3 +132,26 @@ def test_missing_values_do_not_change_the_state():
         ["missing"],
         ["2 of 3 beyond 2σ"],
     ]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 150])
+def test_restored_chart_continues_with_the_same_signals(cut):
+    random = np.random.default_rng(9)
+    values = (random.normal(size=300) + np.repeat(random.normal(size=15), 20)).tolist()
+    values[148:160] = [0.25] * 12
+    chart = TagChart(TagLimits(0, 1, dead_after=4), ALL)
+    for value in values[:cut]:
+        chart.update(value)
+    restored = TagChart(TagLimits(0, 1, dead_after=4), ALL)
+    restored.restore(json.loads(json.dumps(chart.state, allow_nan=False)))
+    assert [restored.update(value) for value in values[cut:]] == [chart.update(value) for value in values[cut:]]
+    assert restored.state == chart.state
+
+
+def test_incomplete_state_is_rejected():
+    chart = TagChart(TagLimits(0, 1))
+    state = chart.state
+    del state["rules.trend"]
+    with pytest.raises(InvalidInput) as error:
+        chart.restore(state)
+    assert error.value.field == "/rules.trend"
