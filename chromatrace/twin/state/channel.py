@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.reading import GOOD, ReadingValue
 from chromatrace.ingest.records import ReadingFields
@@ -250,6 +252,10 @@ class ChannelMirror:
             if series.chart is not None:
                 series.chart.store()
         return encode(self.state)
+
+    def shown(self) -> bytes:
+        """Return the stored form of the part of the state that pages show: without charts and forecasts."""
+        return encode(msgspec.structs.replace(self.state, charts={}, forecasters={}))
 
     def batch_of(self, machine_id: str | None) -> str | None:
         """Return the current batch at a machine."""

@@ -5,13 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-import msgspec
-
 from chromatrace.twin.plan import TwinPlan
 from chromatrace.twin.state.channel import ChannelMirror
-from chromatrace.twin.state.records import ChannelState
-
-_DECODER = msgspec.msgpack.Decoder(ChannelState)
+from chromatrace.twin.state.records import ChannelState, decode
 
 
 class Mirror:
@@ -29,7 +25,7 @@ class Mirror:
 
     def load(self, state: bytes) -> ChannelMirror:
         """Replace the state of a channel by a stored one."""
-        record = _DECODER.decode(state)
+        record = decode(state)
         mirror = self.channels[record.channel] = ChannelMirror(self.plan, record)
         return mirror
 

@@ -154,6 +154,12 @@ class ChannelState(msgspec.Struct, array_like=True):
 
 # The order of each dictionary follows from the log, and decoding keeps it: equal states have equal bytes.
 _ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(ChannelState)
+
+
+def decode(state: bytes) -> ChannelState:
+    """Return the state of a stored form."""
+    return _DECODER.decode(state)
 
 
 def encode(state: ChannelState) -> bytes:

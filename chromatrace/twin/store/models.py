@@ -44,6 +44,16 @@ class SnapshotRow(TwinTable):
     stored_ns: Mapped[int] = mapped_column(BigInteger)
 
 
+class LiveRow(TwinTable):
+    """The state of a channel for pages, without charts and forecasts. Stored often while a page is open."""
+
+    __tablename__ = "twin_live"
+    channel: Mapped[str] = mapped_column(Text, primary_key=True)
+    log_size: Mapped[int] = mapped_column(BigInteger)
+    plan: Mapped[str] = mapped_column(Text)
+    state: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class ModelRow(TwinTable):
     """A trained model that a person approved. `data_digest`: SHA-256 of its training data."""
 
