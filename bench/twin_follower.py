@@ -32,7 +32,7 @@ from chromatrace.twin.views import TwinReader
 TAGS, MACHINES = 10_000, 100
 TARGET_SHARE, TARGET_LATENCY_S, TARGET_GROWTH_MB = 1.0, 1.0, 8
 _CPU_SECONDS, _LATENCY_SECONDS = 20, 30
-_WEEK_TAGS, _WEEK_PERIOD_S, _WEEK_S = 20, 10, 7 * 86_400
+_WEEK_TAGS, _WEEK_PERIOD_S, _WEEK_S = 10, 10, 7 * 86_400
 _START_NS = 1_760_000_400 * NS_PER_S
 _processes = multiprocessing.get_context("spawn")
 

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -25,6 +25,7 @@ from chromatrace.twin.plan import NS_PER_S, Priority, TwinPlan
 from chromatrace.twin.rules import drafts
 from chromatrace.twin.state.channel import ChannelMirror
 from chromatrace.twin.state.mirror import Mirror
+from chromatrace.twin.state.model import ModelPlan
 from chromatrace.twin.store.database import TwinStore
 from chromatrace.twin.store.effects import (
     StoredState,
@@ -34,6 +35,7 @@ from chromatrace.twin.store.effects import (
     store_live,
     store_snapshot,
 )
+from chromatrace.twin.store.live_models import model_plans, take_up, waiting
 from chromatrace.twin.store.models import CursorRow, SnapshotRow, TwinRow
 from chromatrace.twin.store.proposals import propose
 
@@ -80,6 +82,8 @@ class TwinFollower:
         """
         self.mirror, self._silent = Mirror(self._plan), set()
         self._snapshot_ns, self._live = {}, {}
+        with self._store.read() as session:
+            self.mirror.set_models(model_plans(session))
         with self._store.begin() as session:
             known = session.scalars(select(TwinRow)).one_or_none()
             if known is None:
@@ -101,7 +105,20 @@ class TwinFollower:
 
     def poll(self) -> int:
         """Apply and store up to `BATCH` new readings of each channel. Return their number."""
+        self._take_up_models()
         return sum(self._poll(channel) for channel in self._log.names())
+
+    def _take_up_models(self) -> None:
+        """Start models that were activated, and end those that were replaced, at the present log sizes."""
+        with self._store.read() as session:
+            if not waiting(session):
+                return
+        with self._store.begin() as session:
+            take_up(session, self.mirror.sizes)
+            plans = model_plans(session)
+            ended = [effect for mirror in self.mirror.channels.values() for effect in mirror.end_models(plans)]
+            self.store(session, ended)
+        self.mirror.set_models(plans)
 
     def run(self, stop: threading.Event, poll_s: float = 0.2) -> None:
         """Follow the logs until `stop` is set. While the database does not respond, try again."""
@@ -262,9 +279,9 @@ def replay(log: ReadingLog, mirror: ChannelMirror, log_size: int) -> None:
         mirror.apply(mirror.state.size, chunk)
 
 
-def rebuilt(log: ReadingLog, plan: TwinPlan, sizes: dict[str, int]) -> Mirror:
+def rebuilt(log: ReadingLog, plan: TwinPlan, sizes: Mapping[str, int], models: Sequence[ModelPlan] = ()) -> Mirror:
     """Return the state computed from the beginning of the logs, at these sizes."""
-    mirror = Mirror(plan)
+    mirror = Mirror(plan, models)
     for channel, size in sizes.items():
         replay(log, mirror.channel(channel), size)
     return mirror
