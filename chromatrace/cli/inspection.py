@@ -127,6 +127,7 @@ def sign(
     The signer must be an inspector. A later result of the same stage replaces an earlier one, which stays readable.
     """
     from chromatrace.services import inspections
+    from chromatrace.services.quality.sampling import required_plan
     from chromatrace.services.records import plant_of
 
     content = read_json(evidence, "file")
@@ -144,6 +145,9 @@ def sign(
     if verdict is None:
         verdict = "pass" if document.passed else "fail"
     decision = Verdict[verdict.upper()]
+    sampling = required_plan(workspace, configuration, document.key, document.stage.name.lower())
+    if sampling is not None:
+        sampling.check(sample_size, defects, decision, document.overrule)
     signed, signature = inspections.sign(
         workspace,
         document,
@@ -155,6 +159,8 @@ def sign(
         valid_s=int(hours * 3600),
     )
     checked: dict[str, Any] = {"check_sheet": sheet.id} if sheet else {}
+    if sampling is not None:
+        checked["sampling_plan"] = sampling.plan
     if document.overrule is not None:
         checked["overrule"] = document.overrule
     if document.results:

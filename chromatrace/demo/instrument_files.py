@@ -62,7 +62,8 @@ def _material(evidence: InspectionEvidence) -> list[Group]:
 
 
 def _device(evidence: InspectionEvidence) -> list[Group]:
-    values = {item.quantity: item.value for item in (*evidence.measurements, *evidence.auxiliary)}
+    values = {item.quantity: item.value for item in evidence.measurements}
+    values |= {item.quantity: item.value for item in evidence.auxiliary}
     bright = values.get("bleached transmittance", 0.0)
     dark = bright - values["optical modulation"]
     if not 0 < dark < bright:

@@ -4,13 +4,47 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+from chromatrace.chain import reads
 from chromatrace.domain.errors import InvalidInput, NotFound
+from chromatrace.domain.identifiers import BatchKey
+from chromatrace.domain.rights import Verdict
 from chromatrace.plant.records import Plant
 from chromatrace.plant.sampling_plans import SAMPLING_PLANS
-from chromatrace.quality.sampling import InspectedLot, SamplingHistory, SamplingPlan, decide
-from chromatrace.services.quality.history import InspectedBatch
+from chromatrace.quality.sampling import InspectedLot, SamplingHistory, SamplingPlan, Severity, SinglePlan, decide
+from chromatrace.services.quality.history import InspectedBatch, inspected_batches
+from chromatrace.services.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class LotSampling:
+    """The sampling of one lot: id of the plan, severity, and sample size with its numbers."""
+
+    plan: str
+    severity: Severity
+    required: SinglePlan
+
+    def check(self, sample_size: int, defects: int, verdict: Verdict, overrule: str | None) -> None:
+        """Check a result before it is signed. Raises `InvalidInput` that names the option.
+
+        A person may overrule the number of defects with a reason, but not the sample size.
+        """
+        if sample_size < self.required.sample:
+            raise InvalidInput(
+                f"the sample has {sample_size} units; sampling plan {self.plan} requires {self.required.sample} "
+                f"({self.severity} inspection)",
+                field="sample_size",
+            )
+        if verdict is Verdict.PASS and defects >= self.required.reject and overrule is None:
+            raise InvalidInput(
+                f"{defects} units are out of limits; sampling plan {self.plan} rejects the lot at "
+                f"{self.required.reject} ({self.severity} inspection)",
+                field="defects",
+                hint="sign the verdict fail, or give a reason with --overrule",
+            )
+
 
 _COLUMNS = ("lot", "size", "sample", "nonconforming")
 
@@ -37,6 +71,28 @@ def sampling_history(plan: SamplingPlan, inspected: Iterable[InspectedBatch]) ->
             and 0 < item.inspection.sample_size <= item.batch.quantity
         ),
     )
+
+
+def required_plan(workspace: Workspace, plant: Plant, key: BatchKey, stage: str) -> LotSampling | None:
+    """Return what a sampling plan of the plant requires for a batch; None if no plan is for it.
+
+    The severity follows from the inspections of the producer's earlier lots. An unknown batch has normal inspection.
+    """
+    plan = next((plan for plan in plant.section(SAMPLING_PLANS) if plan.covers(key.gtin, stage)), None)
+    if plan is None:
+        return None
+    quantity = workspace.reader.read(reads.batch(key.batch_id)).quantity
+    severity = Severity.NORMAL
+    with workspace.index.snapshot() as snapshot:
+        batch = snapshot.batch_by_key(key)
+        if batch is not None:
+            earlier = [
+                item
+                for item in inspected_batches(snapshot, workspace.documents, batch.producer)
+                if item.batch.batch_id != batch.batch_id
+            ]
+            severity = sampling_history(plan, earlier).state.severity
+    return LotSampling(plan.id, severity, plan.for_lot(max(quantity, 1), severity))
 
 
 def read_lots(path: Path) -> list[InspectedLot]:

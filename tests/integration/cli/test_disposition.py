@@ -50,6 +50,13 @@ verdict = "pass"
 outcome = "standard"
 reason = "all values are within their limits"
 """
+PLAN = """
+[[sampling_plans]]
+id = "half"
+stage = "first"
+method = "one-per"
+one_per = 25
+"""
 VALUES = {
     "first": {"crystalline share": 3.0, "W5+ share": 1.0, "film thickness": 370.0, "grain size": 20.0},
     "final": {
@@ -276,3 +283,32 @@ def test_the_report_has_the_figures_of_graded_and_recycled_lots(shop):
     assert "there is nothing to draw" in shop(*words, "--plot", plot, account=2, status=1).stderr
     empty = shop(*words, "--to", "2020-01-01T00:00:00Z", "--json", account=2)
     assert json.loads(empty.stdout)["yield"] == []
+
+
+def test_a_sampling_plan_is_applied_before_signing(shop):
+    register(shop, "SA-1")
+    plant = shop.folder / "sampled.toml"
+    plant.write_text(shop.plant.read_text() + PLAN)
+    inspect_with = {"plant": plant, "lot": "SA-1"}
+    assert (
+        "sampling plan half requires 2 (normal inspection)" in sign_first(shop, **inspect_with, size=1, status=1).stderr
+    )
+    rejected = sign_first(shop, **inspect_with, size=2, defects=1, status=1).stderr
+    assert "defects: 1 units are out of limits; sampling plan half rejects the lot at 1" in rejected
+    assert json.loads(sign_first(shop, **inspect_with, size=2).stdout)["sampling_plan"] == "half"
+
+
+def sign_first(shop, *, plant, lot, size, defects=0, status=0):
+    checks = example_plant("electrochromic").check_sheet("first").checks
+    used = example_plant("electrochromic").instruments[0]
+    document = {
+        "schema": "chromatrace.inspection/1", "gtin": GTIN, "lot": lot, "stage": "first", "sample": [],
+        "inspected_at": "2026-02-01T09:00:00Z", "readings": None,
+        "measurements": [check.measured(VALUES["first"][check.quantity]).as_json() for check in checks],
+        "instrument": {"name": used.name, "serial": used.id, "calibrated_on": "2026-01-12"},
+    }  # fmt: skip
+    path = shop.folder / f"{lot}-sampled.json"
+    path.write_text(json.dumps(document))
+    words = ("--plant", plant, "--sample-size", size, "--defects", defects, "--verdict", "pass", "--json")
+    output = shop.folder / f"{lot}-{size}-{defects}.json"
+    return shop("inspection", "sign", path, *words, "-o", output, account=INSPECTOR, status=status)

@@ -10,7 +10,9 @@ import httpx
 import pytest
 from order_line import LINE
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "rights"))
+_TESTS = Path(__file__).resolve().parents[2]
+for _folder in ("unit/orders", "integration/index", "integration/portal", "integration/rights"):
+    sys.path.insert(0, str(_TESTS / _folder))
 
 
 @pytest.fixture(scope="module")

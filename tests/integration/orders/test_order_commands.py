@@ -5,15 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from order_line import LINE
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "orders"))
-
 from webhook_receiver import receiving
 
 from chromatrace.cli import main

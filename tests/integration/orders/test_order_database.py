@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "index"))
-
 from databases import Cluster, programs
 from sqlalchemy import inspect, text
 

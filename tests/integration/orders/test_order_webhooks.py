@@ -6,13 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from order_line import LINE
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "orders"))
-
 from webhook_receiver import receiving
 
 from chromatrace.orders.importing import OrderFormat
