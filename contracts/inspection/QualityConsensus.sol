@@ -228,7 +228,7 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
             }
             Inspector storage inspector_ = members[uint8(seats.inspectorOf(commitment.seat))];
             address account = inspector_.account;
-            if (msg.sender != account) {
+            if (commitment.vs != 0 || msg.sender != account) {
                 address signer = _signerOf(id, commitment);
                 if (signer != account) revert NotDrawnInspector(lane, commitment.seat, signer);
             }
@@ -279,18 +279,19 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
             if (_commitmentTo(id, inspector_.account, answer) != inspector_.evidence) {
                 revert AnswerMismatch(lane, answer.seat);
             }
-            if (current.decidesVerdict) {
-                if (answer.defects > current.sampleSize) {
-                    revert IInspectionLedger.TooManyDefects(answer.defects, current.sampleSize);
-                }
-                inspector_.evidence = answer.evidence;
-                inspector_.defects = answer.defects;
-            }
+            if (current.decidesVerdict) _storeResult(inspector_, answer, current.sampleSize);
             seats = seats.withStatus(answer.seat, Seats.REVEALED + answer.state);
             emit AnswerRevealed(id, answer.seat, answer.state, answer.defects, answer.evidence);
         }
         _seats[lane] = seats;
         if (seats.countStatus(current.seatCount, Seats.COMMITTED) == 0) _evaluate(lane, current, seats, rule_);
+    }
+
+    /// @dev Keep what the verdict contains if the inspector becomes the recorder.
+    function _storeResult(Inspector storage inspector_, Answer calldata answer, uint32 sampleSize) private {
+        if (answer.defects > sampleSize) revert IInspectionLedger.TooManyDefects(answer.defects, sampleSize);
+        inspector_.evidence = answer.evidence;
+        inspector_.defects = answer.defects;
     }
 
     function _commitmentTo(RoundId id, address account, Answer calldata answer) private pure returns (bytes32) {

@@ -119,7 +119,7 @@ def test_skips_a_second_commitment_or_reveal(panel):
 
 
 def test_an_inspector_can_commit_by_a_call(panel):
-    """A contract wallet has no key; nobody else can commit without its signature."""
+    """A contract wallet has no key. Another account needs a signature."""
     lane = panel.opened()
     env, number = panel.env, panel.seats(lane)[1][0]
     account = key_of(number).address
@@ -130,6 +130,10 @@ def test_an_inspector_can_commit_by_a_call(panel):
     )
     env.rpc.call("anvil_impersonateAccount", account)
     env.rpc.call("anvil_setBalance", account, hex(10**18))
+    # A signed commitment counts only with a valid signature for this round, also if the inspector submits it: a
+    # transaction that is mined again after a reorganisation must not commit to the answer of another round.
+    stale = panel.signed(keccak(b"an earlier round"), 1, digest, key_of(number))
+    assert revert_of(panel.contract.commit, [(lane, [stale])], sender=account).name == "NotDrawnInspector"
     env.send(panel.contract.commit, unsigned, sender=account)
     panel.commit(lane, {0: FAIL, 2: FAIL})
     panel.reveal(lane, [0, 1, 2])
