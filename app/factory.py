@@ -23,6 +23,7 @@ from app.services import ChainService, Key, Manifest
 from app.sessions import SessionStore
 from app.settings import PortalSettings
 from app.store.database import PortalDatabase
+from app.store.dispositions import Dispositions
 from app.store.installation import bind
 from app.store.scans import ScanLog
 from app.template_filters import register_filters
@@ -33,6 +34,7 @@ from chromatrace.domain.errors import InvalidInput
 from chromatrace.domain.rights import Role
 from chromatrace.index import Index
 from chromatrace.plant import Plant
+from chromatrace.quality.disposition_store import FILE_NAME as DISPOSITIONS
 from chromatrace.records.catalogue import Catalogue
 from chromatrace.services.orders.desk import OrderDesk
 
@@ -71,7 +73,7 @@ def create_app(
     app.wsgi_app = ReverseProxyMiddleware(  # type: ignore[method-assign]
         app.wsgi_app, config.proxy_networks, config.base_url
     )
-    index = Index(config.index_database)
+    index, documents = Index(config.index_database), DocumentStore(config.documents)
     limiter = build_limiter(app, database)
     chain = ChainService(config.rpc_url, manifest, config.outbox)
     recorder = None
@@ -81,7 +83,12 @@ def create_app(
         config=config,
         database=database,
         index=index,
-        batches=BatchLoader(DocumentStore(config.documents), readings, config.plot_tags),
+        batches=BatchLoader(
+            documents,
+            readings,
+            config.plot_tags,
+            Dispositions(config.data_folder / DISPOSITIONS, documents, manifest.chain_id, chain.registry),
+        ),
         chain=chain,
         sessions=SessionStore(database, config.session_hours * 3600, config.session_idle_minutes * 60),
         logins=PasswordLogins(database, limiter.storage, secret, config),

@@ -82,7 +82,8 @@ def gateway_seconds(port: int, folder: Path) -> float:
 
 def client_seconds(port: int) -> float:
     """Return the time of a paho client that decodes the same messages."""
-    done, subscribed, count = threading.Event(), threading.Event(), 0
+    done, count = threading.Event(), 0
+    subscribed = threading.Event()
     client = Client(CallbackAPIVersion.VERSION2)
     client.on_subscribe = lambda *_: subscribed.set()
 

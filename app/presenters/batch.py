@@ -8,6 +8,7 @@ from functools import cache
 
 from app.links import results_path
 from app.presenters.consensus import RoundDecision, round_decision
+from app.presenters.disposition import DispositionPresenter, present_disposition
 from app.presenters.documents import CheckedDocument, check_document, not_published
 from app.presenters.inspection import InspectionPresenter
 from app.presenters.organisations import OrganisationSummary, ResponsibleOrganisation, organisation_summary
@@ -16,6 +17,7 @@ from app.presenters.route import RoutePresenter, RouteState, present_route
 from app.presenters.status import BatchStatus, ProgressStage, batch_progress, batch_status
 from app.presenters.timeline import ROUTE_EVENTS, OrganisationLookup, TimelineEntry, batch_timeline
 from app.presenters.units import UnitPresenter, present_unit
+from app.store.dispositions import Dispositions
 from chromatrace.documents.content import BatchContent, InspectionEvidence, SuppliedMaterial
 from chromatrace.documents.store import DocumentStore
 from chromatrace.domain.identifiers import BatchKey, Gtin, Serial
@@ -64,6 +66,7 @@ class BatchPresenter:
     input_batches: tuple[InputBatch, ...]
     unit: UnitPresenter | None
     head: HeadView
+    disposition: DispositionPresenter | None = None
 
     @property
     def key(self) -> BatchKey:
@@ -114,6 +117,13 @@ class BatchPresenter:
             return None
         return f"{view.standard:,} standard, {view.defective:,} defective, {view.scrap:,} scrap"
 
+    @property
+    def grade(self) -> str | None:
+        """The grade of the unit; None for a batch, or if it is not known for each unit."""
+        if self.unit is None or self.unit.invalid or self.disposition is None:
+            return None
+        return self.disposition.grade_of(self.unit.serial)
+
     def as_dict(self) -> dict[str, object]:
         """Return the members that the JSON API publishes."""
         view, content = self.view, self.content.value
@@ -141,6 +151,8 @@ class BatchPresenter:
             ],
             "document": self.content.as_dict(),
             "serial_root": view.serial_root and f"0x{view.serial_root.hex()}",
+            "disposition": self.disposition and self.disposition.as_dict(),
+            "grade": self.grade,
             "unit": self.unit.as_dict() if self.unit else None,
             "producer": self.producer.as_dict(),
             "custodian": self.custodian and self.custodian.as_dict(),
@@ -166,8 +178,10 @@ class BatchLoader:
         documents: DocumentStore,
         readings: ReadingsSource | None = None,
         plot_tags: tuple[str, ...] = (),
+        dispositions: Dispositions | None = None,
     ) -> None:
         self.documents = documents
+        self.dispositions = dispositions
         self._readings = readings
         self._plot_tags = plot_tags
 
@@ -239,7 +253,13 @@ class BatchLoader:
             input_batches=_inputs(snapshot, view, lookup, visible) if Scope.PRODUCT in scopes else (),
             unit=present_unit(serial, view.serial_root, content) if serial else None,
             head=snapshot.head(),
+            disposition=self._disposition(view) if Scope.QUALITY in scopes else None,
         )
+
+    def _disposition(self, view: BatchView) -> DispositionPresenter | None:
+        if self.dispositions is None or not (view.standard or view.defective or view.scrap):
+            return None
+        return present_disposition(self.dispositions.of_batch(view.batch_id), view)
 
     def _inspections(
         self, snapshot: Snapshot, view: BatchView, lookup: OrganisationLookup, now: int, scopes: Scope

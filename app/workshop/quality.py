@@ -10,10 +10,8 @@ from flask.typing import ResponseReturnValue
 from app.context import current_portal, current_snapshot
 from app.workshop.access import current_workshop
 from app.workshop.trend import readings_spool
-from chromatrace.domain.errors import ChromaTraceError, InvalidInput, NotFound
-from chromatrace.quality.disposition_store import FILE_NAME, DispositionStore
+from chromatrace.domain.errors import InvalidInput, NotFound
 from chromatrace.services.drawing.plot import NARROW, WIDTH
-from chromatrace.services.quality.disposition import CheckedDisposition, checked
 from chromatrace.services.quality.history import END_S
 from chromatrace.services.quality.report import PLOTS, TABLES, QualityReport, quality_report
 from chromatrace.services.quality.yields import PERIODS
@@ -28,14 +26,14 @@ CAPABLE, BARELY = 1.33, 1.0
 
 def page() -> ResponseReturnValue:
     """Show the figures of the period that the query names; by default, of all lots."""
-    report = _report()
+    report, dispositions = _report(), current_portal().batches.dispositions
     return render_template(
         "workshop/quality.html",
         report=report,
         total=report.total,
         plots=[name for name in PLOTS if report.has_plot(name)],
         newest=list({row.tag: row for row in report.capabilities}.values()),
-        dispositions=_dispositions(),
+        dispositions=dispositions.newest(MAX_DISPOSITIONS) if dispositions else [],
         periods=PERIODS,
         shown=SHOWN_PERIODS,
         query={name: request.args[name] for name in ("period", "from", "to") if request.args.get(name)},
@@ -92,21 +90,3 @@ def _day(name: str) -> date | None:
 
 def _seconds(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-
-
-def _dispositions() -> list[CheckedDisposition]:
-    """Return the newest dispositions of the data folder whose documents are stored here."""
-    portal = current_portal()
-    path = portal.config.data_folder / FILE_NAME
-    if not path.exists():
-        return []
-    with DispositionStore(path) as store:
-        stored = store.newest(MAX_DISPOSITIONS)
-    found = []
-    for item in stored:
-        try:
-            data = portal.batches.documents.get(item.document)
-            found.append(checked(item, data, portal.chain.chain_id, portal.chain.registry))
-        except ChromaTraceError:
-            continue
-    return found

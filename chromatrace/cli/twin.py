@@ -321,6 +321,69 @@ def unshelve(workspace: Workspace, alarm_id: int, as_json: bool) -> None:
 
 
 @twin.command()
+@click.argument("model_file", metavar="MODEL", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--name", required=True, help="Name of the model in alarms. The active model of this name is replaced.")
+@click.option("--channel", required=True, help="Channel of the readings to monitor.")
+@click.option("--sample-s", required=True, type=FiniteRange(0.001, 86_400), help="Seconds of one row of the model.")
+@click.option(
+    "--run-length",
+    type=WholeRange(1, 1000),
+    default=6,
+    show_default=True,
+    help="Consecutive rows above a limit that raise an alarm.",
+)
+@json_option
+@click.pass_obj
+def activate(
+    workspace: Workspace,
+    model_file: Path,
+    name: str,
+    channel: str,
+    sample_s: float,
+    run_length: int,
+    as_json: bool,
+) -> None:
+    """Let the approved model in the file MODEL monitor the log, as the signer.
+
+    `twin run` takes it up at the present log size. The signer needs the role supervisor, producer, gateway or
+    inspector.
+    """
+    from chromatrace.services import twin as service
+    from chromatrace.twin.charts import Model
+    from chromatrace.twin.store.live_models import activate as store_model
+
+    service.require_alarm_role(workspace.chain, workspace.chain.sender)
+    model = Model.from_bytes(model_file.read_bytes())
+    with ExitStack() as stack:
+        store = service.open_store(workspace, stack)
+        sender = workspace.chain.sender
+        view = store_model(store, model, name, channel, sample_s, run_length, sender, service.now_ns())
+    emit(as_json, {"model": view})
+
+
+@twin.command()
+@json_option
+@click.pass_obj
+def models(workspace: Workspace, as_json: bool) -> None:
+    """List the models of several tags that were activated, the newest first."""
+    from chromatrace.services import twin as service
+    from chromatrace.twin.store.live_models import active_models
+
+    with ExitStack() as stack:
+        views = active_models(service.open_store(workspace, stack))
+
+    def human() -> None:
+        for view in views:
+            start = "-" if view.log_size is None else f"{view.log_size:,}"
+            end = "" if view.end_log_size is None else f" to {view.end_log_size:,}"
+            print_line(f"{view.name}  {view.method}, {view.tags} tags  {view.channel} from log size {start}{end}")
+        if not views:
+            print_line("no models")
+
+    emit(as_json, {"models": views}, human)
+
+
+@twin.command()
 @click.option("--tag", help="Show forecasts of this tag only.")
 @click.option("--machine", help="Show forecasts of this machine only.")
 @click.option("--step", type=WholeRange(1), help="Show forecasts of this number of readings ahead only.")

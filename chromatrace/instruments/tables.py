@@ -28,6 +28,7 @@ MAX_UNPACKED = 256 << 20
 """Bytes of a compressed file after unpacking."""
 
 _MAX_COLUMNS = 100
+_ZIPPED = (".xlsx", ".ods")
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
 _NAMES = {
@@ -78,7 +79,8 @@ def read_table(
         data, path = _unpacked(data, path)
         table = number_table(open_rows(io.BytesIO(data), path, layout), layout, maximum_rows=MAX_POINTS)
     except InvalidInput as error:
-        raise ResultFileError(error.message, field=error.field, hint=error.hint) from error
+        hint = "save the file as UTF-8" if error.field == "encoding" else error.hint
+        raise ResultFileError(error.message, field=error.field, hint=hint) from error
     if len(table.columns) > _MAX_COLUMNS:
         raise ResultFileError(f"the table has {len(table.columns)} columns; at most {_MAX_COLUMNS}", field="columns")
     if not table.lines:
@@ -107,6 +109,8 @@ def read_table(
 
 def _unpacked(data: bytes, path: Path) -> tuple[bytes, Path]:
     """Return the content and name of a gzip file, or the file itself. Raises `ResultFileError` if it is too large."""
+    if path.suffix.lower() in _ZIPPED and not data.startswith(_ZIP):
+        raise ResultFileError("the file is not a workbook: it is damaged, or has another format", field="workbook")
     if data.startswith(_ZIP):
         try:
             size = sum(member.file_size for member in zipfile.ZipFile(io.BytesIO(data)).infolist())

@@ -1,4 +1,4 @@
-"""Inspection by consensus (Quality Defect Tolerance): the rules that the product uses, as plain code.
+"""Quality rules as plain code: inspection by consensus (Quality Defect Tolerance), sampling, disposition, evidence.
 
     rules             what a plant configures: states, minimum and maximum, weighing, threshold
     log_odds          the weight of a capability in a sequential test
@@ -8,7 +8,11 @@
     findings          answers that contradict themselves
     inspection_tasks  tasks that people answer at the portal
     inspector_states  faults of inspectors' processes
+    sampling          acceptance sampling by attributes, with switching rules
+    disposition       rules that decide what happens to units; disposition_store has the signed decisions
+    result_rules      measurements agree with result files; optical_consistency: with one another
+    calibration       an instrument whose calibration has expired gives no verdict
 
-Scores, thresholds and capabilities are integers in 1/10,000. This package and
+Scores, thresholds and capabilities of the consensus are integers in 1/10,000. These modules and
 `contracts/libraries/ConsensusRule.sol` therefore agree exactly. `as_ratio` converts them to floats.
 """

@@ -128,7 +128,9 @@ def rebuild(workspace: Workspace, store: TwinStore, plan: TwinPlan) -> RebuildRe
     follower = TwinFollower(workspace.spool, store, plan)
     follower.start()
     sizes = dict(follower.mirror.sizes)
-    return RebuildReport(sizes, rebuilt(workspace.spool, plan, sizes).digest(), follower.mirror.digest())
+    return RebuildReport(
+        sizes, rebuilt(workspace.spool, plan, sizes, follower.mirror.models).digest(), follower.mirror.digest()
+    )
 
 
 def require_alarm_role(chain: Chain, address: str) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -25,8 +25,17 @@ from chromatrace.twin.plan import NS_PER_S, Priority, TwinPlan
 from chromatrace.twin.rules import drafts
 from chromatrace.twin.state.channel import ChannelMirror
 from chromatrace.twin.state.mirror import Mirror
+from chromatrace.twin.state.model import ModelPlan
 from chromatrace.twin.store.database import TwinStore
-from chromatrace.twin.store.effects import StoredState, open_alarms, store_cursor, store_effects, store_snapshot
+from chromatrace.twin.store.effects import (
+    StoredState,
+    open_alarms,
+    store_cursor,
+    store_effects,
+    store_live,
+    store_snapshot,
+)
+from chromatrace.twin.store.live_models import model_plans, take_up, waiting
 from chromatrace.twin.store.models import CursorRow, SnapshotRow, TwinRow
 from chromatrace.twin.store.proposals import propose
 
@@ -62,6 +71,7 @@ class TwinFollower:
         self._log, self._store, self._plan = log, store, plan
         self.mirror = Mirror(plan)
         self._snapshot_ns: dict[str, tuple[int, int]] = {}
+        self._live: dict[str, tuple[int, int]] = {}
         self._silent: set[str] = set()
 
     def start(self) -> None:
@@ -70,7 +80,10 @@ class TwinFollower:
         Raises `ForeignTwinError` if the store belongs to another plant or the logs are not the ones that it was
         computed from.
         """
-        self.mirror, self._snapshot_ns, self._silent = Mirror(self._plan), {}, set()
+        self.mirror, self._silent = Mirror(self._plan), set()
+        self._snapshot_ns, self._live = {}, {}
+        with self._store.read() as session:
+            self.mirror.set_models(model_plans(session))
         with self._store.begin() as session:
             known = session.scalars(select(TwinRow)).one_or_none()
             if known is None:
@@ -92,7 +105,20 @@ class TwinFollower:
 
     def poll(self) -> int:
         """Apply and store up to `BATCH` new readings of each channel. Return their number."""
+        self._take_up_models()
         return sum(self._poll(channel) for channel in self._log.names())
+
+    def _take_up_models(self) -> None:
+        """Start models that were activated, and end those that were replaced, at the present log sizes."""
+        with self._store.read() as session:
+            if not waiting(session):
+                return
+        with self._store.begin() as session:
+            take_up(session, self.mirror.sizes)
+            plans = model_plans(session)
+            ended = [effect for mirror in self.mirror.channels.values() for effect in mirror.end_models(plans)]
+            self.store(session, ended)
+        self.mirror.set_models(plans)
 
     def run(self, stop: threading.Event, poll_s: float = 0.2) -> None:
         """Follow the logs until `stop` is set. While the database does not respond, try again."""
@@ -134,17 +160,13 @@ class TwinFollower:
             with self._store.begin() as session:
                 self.store(session, effects)
                 store_cursor(session, channel, stop, leaf)
-                if self._snapshot_due(session, mirror):
-                    self._store_snapshot(session, mirror)
+                self._store_state(session, mirror)
             return stop - start
         self._check_silence(mirror)
-        if self._snapshot_ns.get(channel, (-1, 0))[0] != start:
+        if self._live.get(channel, (-1, 0))[0] != start:
             # The plant may be quiet when a page is opened: store what the last readings changed.
-            with self._store.read() as session:
-                due = self._snapshot_due(session, mirror)
-            if due:
-                with self._store.begin() as session:
-                    self._store_snapshot(session, mirror)
+            with self._store.begin() as session:
+                self._store_state(session, mirror)
         return stop - start
 
     def _check_silence(self, mirror: ChannelMirror) -> None:
@@ -171,13 +193,17 @@ class TwinFollower:
             for draft in drafts(self._plan.rules, row, time.time_ns()):
                 propose(session, draft)
 
-    def _snapshot_due(self, session: Session, mirror: ChannelMirror) -> bool:
-        _, stored_ns = self._snapshot_ns.get(mirror.state.channel, (0, 0))
-        age_ns = time.time_ns() - stored_ns
-        if age_ns >= _SNAPSHOT_NS:
-            return True
-        watched = session.scalar(select(TwinRow.watched_until_ns)) or 0
-        return age_ns >= _WATCHED_NS and watched > time.time_ns()
+    def _store_state(self, session: Session, mirror: ChannelMirror) -> None:
+        """Store a snapshot if the last one is old, and the state for pages if one is open."""
+        state, now = mirror.state, time.time_ns()
+        if now - self._snapshot_ns.get(state.channel, (0, 0))[1] >= _SNAPSHOT_NS:
+            self._store_snapshot(session, mirror)
+        size, stored_ns = self._live.get(state.channel, (-1, 0))
+        if size == state.size or now - stored_ns < _WATCHED_NS:
+            return
+        if (session.scalar(select(TwinRow.watched_until_ns)) or 0) > now:
+            store_live(session, state.channel, state.size, self._plan.digest, mirror.shown())
+            self._live[state.channel] = state.size, now
 
     def _store_snapshot(self, session: Session, mirror: ChannelMirror) -> None:
         state, now = mirror.state, time.time_ns()
@@ -253,9 +279,9 @@ def replay(log: ReadingLog, mirror: ChannelMirror, log_size: int) -> None:
         mirror.apply(mirror.state.size, chunk)
 
 
-def rebuilt(log: ReadingLog, plan: TwinPlan, sizes: dict[str, int]) -> Mirror:
+def rebuilt(log: ReadingLog, plan: TwinPlan, sizes: Mapping[str, int], models: Sequence[ModelPlan] = ()) -> Mirror:
     """Return the state computed from the beginning of the logs, at these sizes."""
-    mirror = Mirror(plan)
+    mirror = Mirror(plan, models)
     for channel, size in sizes.items():
         replay(log, mirror.channel(channel), size)
     return mirror

@@ -24,7 +24,7 @@ from chromatrace.plant.twin_options import TWIN
 __all__ = ["NS_PER_S", "AlarmSettings", "MachinePlan", "MachineStatus", "Priority", "TagPlan", "TwinPlan"]
 
 NS_PER_S = 1_000_000_000
-_FORMAT = 3
+_FORMAT = 4
 """Number of the stored form of the state; a new one makes the state be computed anew."""
 
 

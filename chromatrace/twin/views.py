@@ -20,10 +20,10 @@ from chromatrace.twin.follower import ReadingLog, replay
 from chromatrace.twin.plan import NS_PER_S, MachinePlan, MachineStatus, TwinPlan
 from chromatrace.twin.state.effectiveness import Effectiveness, effectiveness
 from chromatrace.twin.state.mirror import Mirror
-from chromatrace.twin.state.records import BatchState, ChannelState, HourCounts, MachineState, SeriesState
+from chromatrace.twin.state.records import BatchState, ChannelState, HourCounts, MachineState, SeriesState, decode
 from chromatrace.twin.store.alarms import AlarmFilter, AlarmView, alarms
 from chromatrace.twin.store.database import TwinStore
-from chromatrace.twin.store.models import SnapshotRow, TwinRow
+from chromatrace.twin.store.models import LiveRow, SnapshotRow, TwinRow
 
 DEFAULT_HOURS = 8
 _WATCH_NS = 60 * NS_PER_S
@@ -132,42 +132,65 @@ class TwinReader:
         self._store, self._plan, self._log = store, plan, log
         self._lock = threading.Lock()
         self._mirror = Mirror(plan)
+        self._states: dict[str, ChannelState] = {}
         self._watched_until_ns = 0
 
     def log_sizes(self) -> Mapping[str, int]:
         """Return the log sizes of the newest stored states; cheap, to find out whether there is something new."""
         self._watch()
+        sizes: dict[str, int] = {}
         with self._store.read() as session:
-            rows = session.execute(
-                select(SnapshotRow.channel, func.max(SnapshotRow.log_size))
-                .where(SnapshotRow.plan == self._plan.digest)
-                .group_by(SnapshotRow.channel)
-            )
-            return {row[0]: row[1] for row in rows}
+            for table in (SnapshotRow, LiveRow):
+                rows = session.execute(
+                    select(table.channel, func.max(table.log_size))
+                    .where(table.plan == self._plan.digest)
+                    .group_by(table.channel)
+                )
+                for channel, size in rows:
+                    sizes[channel] = max(size, sizes.get(channel, 0))
+        return sizes
 
     def plant(self, *, hours: int = DEFAULT_HOURS, now_ns: int | None = None, with_alarms: bool = True) -> PlantView:
         """Return the state of the plant; the effectiveness covers the last `hours`."""
         now = time.time_ns() if now_ns is None else now_ns
         open_alarms = alarms(self._store, now, AlarmFilter(), limit=1000) if with_alarms else []
         with self._lock:
-            self._refresh()
-            states = [mirror.state for _, mirror in sorted(self._mirror.channels.items())]
+            if self._log is None:
+                self._read_states()
+            else:
+                self._catch_up(self._log)
+            states = [state for _, state in sorted(self._states.items())]
             return plant_view(self._plan, states, now, hours=hours, open_alarms=open_alarms)
 
-    def _refresh(self) -> None:
-        stored = self.log_sizes()
-        for channel, size in stored.items():
-            known = self._mirror.channels.get(channel)
-            if known is not None and known.state.size >= size:
+    def _read_states(self) -> None:
+        for channel, size in self.log_sizes().items():
+            known = self._states.get(channel)
+            if known is not None and known.size >= size:
                 continue
             with self._store.read() as session:
-                row = session.get(SnapshotRow, (channel, size))
-            if row is not None:
-                self._mirror.load(row.state)
-        if self._log is not None:
-            for channel in self._log.names():
-                mirror = self._mirror.channel(channel)
-                replay(self._log, mirror, max(mirror.state.size, self._log.size(channel)))
+                row = session.get(LiveRow, channel)
+                if row is None or row.log_size < size or row.plan != self._plan.digest:
+                    snapshot = session.get(SnapshotRow, (channel, size))
+                    content = snapshot.state if snapshot is not None else None
+                else:
+                    content = row.state
+            if content is not None:
+                self._states[channel] = decode(content)
+
+    def _catch_up(self, log: ReadingLog) -> None:
+        """Apply the readings since the newest snapshot."""
+        for channel in log.names():
+            if channel not in self._mirror.channels:
+                with self._store.read() as session:
+                    newest = select(SnapshotRow).where(
+                        SnapshotRow.channel == channel, SnapshotRow.plan == self._plan.digest
+                    )
+                    row = session.scalars(newest.order_by(SnapshotRow.log_size.desc()).limit(1)).one_or_none()
+                if row is not None:
+                    self._mirror.load(row.state)
+            mirror = self._mirror.channel(channel)
+            replay(log, mirror, max(mirror.state.size, log.size(channel)))
+            self._states[channel] = mirror.state
 
     def _watch(self) -> None:
         """Ask the follower to store its state more often for a minute."""

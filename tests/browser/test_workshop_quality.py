@@ -6,6 +6,7 @@ import csv
 import io
 import os
 
+import msgspec
 import pytest
 from portal_client import JSON, log_in_by_wallet
 from portal_world import GTIN, LABORATORY, MAKER, SHOP
@@ -50,11 +51,22 @@ def works(world):
             DecidedUnits(1, (), "dark", decided, (), None), DecidedUnits(1, ("000007",), "dark", decided, (), sold),
         ),
     )  # fmt: skip
-    digest = world.documents.put(document.to_bytes())
+    graded = tuple(
+        DecidedUnits(units, serials, rule, DecidedOutcome(outcome, price_class, reason), (), overruled)
+        for units, serials, rule, outcome, price_class, reason, overruled in (
+            (188, (), "good", Outcome.STANDARD, None, "within limits", None),
+            (8, tuple(f"{number:06}" for number in range(11, 19)), "slow", Outcome.DEFECTIVE, "C", "slow", None),
+            (3, ("000021", "000022", "000023"), "dark", Outcome.SCRAP, None, "hardly switches", None),
+            (1, ("000042",), "dark", Outcome.SCRAP, None, "hardly switches", sold),
+        )
+    )
+    whole = msgspec.structs.replace(document, quantity=200, groups=graded)
+    digest = world.documents.put(whole.to_bytes())
     registry = world.manifest.address("BatchRegistry")
     signature = sign_disposition(bytes(key.batch_id), digest, signer, world.manifest.chain_id, registry)
     with DispositionStore(world.folder / FILE_NAME) as store:
-        store.add(bytes(key.batch_id), "final", digest, signer.address, signature, 1_792_483_200)
+        number = store.add(bytes(key.batch_id), "final", digest, signer.address, signature, 1_792_483_200)
+        store.sent(number, bytes(32))
         store.add(bytes(key.batch_id), "final", digest, world.chains[SHOP].sender, signature, 1_792_483_201)
 
     def portal(url="http://works.example"):
@@ -113,6 +125,29 @@ def test_dispositions_are_shown_with_their_signatures(works, world):
     assert "overruled; the rule dark gave scrap" in page
     assert page.count("Signed by") == 1
     assert page.count("The signature is not valid") == 1
+
+
+@pytest.mark.parametrize(
+    ("serial", "grade"),
+    [
+        ("000042", "defective, sold at a discount, price class B"),
+        ("000011", "defective, sold at a discount, price class C"),
+        ("000021", "scrap"), ("000100", "standard"),
+    ],
+)  # fmt: skip
+def test_the_page_of_a_unit_shows_its_grade(works, serial, grade):
+    client = works()[0].test_client()
+    path = f"/01/{GTIN}/10/L2410G/21/{serial}"
+    assert client.get(path, headers=JSON).json["grade"] == grade
+    page = client.get(path).text
+    assert f"<dt>Grade</dt><dd>{grade}</dd>" in page
+    assert "a person overruled the rule, which gave: scrap" in page
+    assert "scratch &lt;outside&gt; the visible area" in page
+
+
+def test_a_batch_without_a_disposition_has_no_grade(works):
+    facts = works()[0].test_client().get(f"/01/{GTIN}/10/L2410A/21/000042", headers=JSON).json
+    assert (facts["grade"], facts["disposition"]) == (None, None)
 
 
 @pytest.mark.parametrize("actor", [LABORATORY, SHOP])

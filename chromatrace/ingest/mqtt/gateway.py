@@ -172,6 +172,9 @@ class Connection:
                 self.publish_online()  # the will of an earlier connection of this host
             client.ack(message.mid, message.qos)
             return
+        if self._closing.is_set() and self._settings.primary_host is not None and "/NDEATH/" in message.topic:
+            client.ack(message.mid, message.qos)  # the node ends its session because this host goes offline
+            return
         item = _Message(message.topic, bytes(message.payload), time.time_ns(), message.mid, message.qos)
         if self._overflowed is not None and self.messages.full():
             self._drop_oldest(self._overflowed)

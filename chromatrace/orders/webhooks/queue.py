@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from chromatrace.domain.errors import NotFound
@@ -24,6 +24,9 @@ from chromatrace.orders.tables import MessageRow, SentRow
 
 BACKOFF_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds between attempts, as the specification recommends: about three days in total."""
+
+KEPT_S = 30 * 86_400
+"""Messages that were delivered or replaced are kept for 30 days."""
 
 
 class MessageState(StrEnum):
@@ -94,6 +97,22 @@ class WebhookQueue:
                 )
             )
             return message_id
+
+    def digests(self, target: str, event: str) -> dict[str, str]:
+        """Return the digest of the newest message of this type about each order."""
+        statement = select(SentRow.number, SentRow.digest).where(
+            SentRow.plant == self._store.plant, SentRow.target == target, SentRow.event == event
+        )
+        with self._store.read() as session:
+            return {row.number: row.digest for row in session.execute(statement)}
+
+    def prune(self) -> None:
+        """Delete messages that were delivered or replaced more than `KEPT_S` ago."""
+        done = [MessageState.DELIVERED, MessageState.REPLACED]
+        before = self._store.now() - KEPT_S
+        old = (MessageRow.plant == self._store.plant, MessageRow.state.in_(done), MessageRow.created < before)
+        with self._store.begin() as session:
+            session.execute(delete(MessageRow).where(*old))
 
     def due(self, target: str, limit: int = 100) -> list[Message]:
         """Return the messages to send now, oldest first."""

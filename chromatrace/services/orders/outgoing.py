@@ -20,6 +20,8 @@ from chromatrace.storage.strict_json import canonical
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 2.0
+_PAUSE = 4.0
+"""Pause after computing all reports, as a multiple of the time that it took."""
 _BUSY_S = 15.0
 _COLLECT_S = 60.0
 """An order can become overdue without an event, so reports are computed at least this often."""
@@ -33,22 +35,31 @@ class Webhooks:
         self._targets = desk.plant.section(ERP).webhooks
         self.sender = WebhookSender(desk.store, self._targets)
         self._state: object = None
-        self._collected = 0.0
+        self._collected = self._not_before = 0.0
 
-    def collect(self) -> int:
-        """Queue a message for each target and report that changed since its last message. Return their number."""
-        state = self._desk.state()
-        if state == self._state and time.monotonic() - self._collected < _COLLECT_S:
+    def collect(self, *, at_once: bool = False) -> int:
+        """Queue a message for each target and report that changed since its last message. Return their number.
+
+        at_once  without the pause after the last call
+        """
+        state, started = self._desk.state(), time.monotonic()
+        if not at_once and started < self._not_before:
             return 0
-        queued = 0
+        if state == self._state and started - self._collected < _COLLECT_S:
+            return 0
+        queue, queued = self.sender.queue, 0
         for event in sorted({event for target in self._targets for event in target.events}):
+            targets = [target.id for target in self._targets if event in target.events]
+            known = {target: queue.digests(target, event) for target in targets}
             for document in self._desk.reports(event.removeprefix("order.")):
                 digest = _digest(document)
-                for target in self._targets:
-                    if event in target.events:
-                        put = self.sender.queue.put(target.id, event, document["order"], document, digest)
-                        queued += put is not None
+                for target in targets:
+                    if known[target].get(document["order"]) != digest:
+                        queue.put(target, event, document["order"], document, digest)
+                        queued += 1
+        queue.prune()
         self._state, self._collected = state, time.monotonic()
+        self._not_before = self._collected + _PAUSE * (self._collected - started)
         return queued
 
     def run(
@@ -94,7 +105,7 @@ class Webhooks:
     def run_once(self) -> tuple[int, Round]:
         """Collect and deliver once."""
         with self.sender.exclusive():
-            return self.collect(), self.sender.deliver()
+            return self.collect(at_once=True), self.sender.deliver()
 
 
 def _digest(document: dict[str, Any]) -> str:

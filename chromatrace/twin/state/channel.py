@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from chromatrace.domain.errors import IntegrityError
 from chromatrace.domain.reading import GOOD, ReadingValue
@@ -12,12 +14,22 @@ from chromatrace.twin.alarms.active import ActiveAlarms
 from chromatrace.twin.alarms.events import condition_state, is_event_tag, machine_of_event
 from chromatrace.twin.alarms.limits import Limit, limits_of
 from chromatrace.twin.effects import Effect
-from chromatrace.twin.plan import NS_PER_S, MachineStatus, TagPlan, TwinPlan, names_of
+from chromatrace.twin.plan import NS_PER_S, MachineStatus, Priority, TagPlan, TwinPlan, names_of
 from chromatrace.twin.state.chart import ChartFollower
 from chromatrace.twin.state.forecaster import TagForecaster
 from chromatrace.twin.state.machine import MachineFollower
-from chromatrace.twin.state.records import ChannelState, ChartState, ForecasterState, MachineState, SeriesState, encode
+from chromatrace.twin.state.model import ModelFollower, ModelPlan
+from chromatrace.twin.state.records import (
+    ChannelState,
+    ChartState,
+    ForecasterState,
+    MachineState,
+    ModelState,
+    SeriesState,
+    encode,
+)
 
+_NAMED_TAGS = 10
 _CHECK_NS = NS_PER_S
 """Log time between two checks of stale tags and floods."""
 
@@ -36,12 +48,13 @@ class _Series:
     is_event: bool
     chart: ChartFollower | None
     forecaster: TagForecaster | None
+    models: list[tuple[ModelFollower, int]]
 
 
 class ChannelMirror:
     """The state of one channel. `apply` changes it; `state` is its stored form."""
 
-    def __init__(self, plan: TwinPlan, state: ChannelState) -> None:
+    def __init__(self, plan: TwinPlan, state: ChannelState, models: Sequence[ModelPlan] = ()) -> None:
         self.plan, self.state = plan, state
         self.alarms = ActiveAlarms(plan.alarms, state)
         limits = [plan.alarms.stale_after_ns, *(tag.stale_after_ns for tag in plan.tags)]
@@ -49,11 +62,64 @@ class ChannelMirror:
         self._pause_ns = min((limit for limit in limits if limit is not None), default=0) // 2
         self._machines: dict[str, MachineFollower] = {}
         self._series: dict[tuple[str, str], _Series] = {}
+        self._models: dict[str, ModelFollower] = {}
         for series in state.series.values():
             self._follow(series.source, series.tag)
+        self.set_models(models)
+
+    def set_models(self, models: Sequence[ModelPlan]) -> None:
+        """Set the models of the channel. Each one monitors the readings from its start to its end."""
+        self._model_plans = [plan for plan in models if plan.channel == self.state.channel]
+        self._select_models()
+
+    def _select_models(self) -> None:
+        """Start and end models at the present log size."""
+        size, active = self.state.size, {}
+        for plan in self._model_plans:
+            if plan.start <= size and (plan.end is None or size < plan.end):
+                active[f"{plan.name} {plan.start}"] = plan
+        for key in self.state.models.keys() - active.keys():
+            del self.state.models[key]
+        self._models = {
+            key: self._models.get(key) or ModelFollower(plan, self.state.models.setdefault(key, ModelState()))
+            for key, plan in active.items()
+        }
+        for series in self._series.values():
+            series.models = self._models_of(series.state.source, series.state.tag)
+
+    def _models_of(self, source: str, tag: str) -> list[tuple[ModelFollower, int]]:
+        found = []
+        for model in self._models.values():
+            position = next((model.positions[name] for name in names_of(tag, source) if name in model.positions), None)
+            if position is not None:
+                found.append((model, position))
+        return found
 
     def apply(self, start: int, readings: Iterable[ReadingFields]) -> list[Effect]:
         """Apply readings from index `start` on, which must be the next one. Return what they cause."""
+        limits = {size for plan in self._model_plans for size in (plan.start, plan.end) if size and size > start}
+        if not limits:
+            return self._apply(start, readings)
+        effects: list[Effect] = []
+        rest = list(readings)
+        for size in (*sorted(limits), start + len(rest)):
+            part, rest = rest[: size - start], rest[size - start :]
+            if part:
+                effects += self._apply(start, part)
+                start += len(part)
+            if start == size:
+                effects += self.end_models(self._model_plans)
+                self._select_models()
+        return effects
+
+    def end_models(self, plans: Sequence[ModelPlan]) -> list[Effect]:
+        """Clear the alarms of models that end at the present log size."""
+        size = self.state.size
+        ended = {plan.name for plan in plans if plan.end == size and plan.channel == self.state.channel}
+        keys = [key for key in self.state.alarms for name in ended if key.startswith(f"model:{name}:")]
+        return [effect for key in keys for effect in self.alarms.clear(key, size, self.state.clock_ns)]
+
+    def _apply(self, start: int, readings: Iterable[ReadingFields]) -> list[Effect]:
         state, known = self.state, self._series
         if start != state.size:
             raise IntegrityError(f"{state.channel!r}: expected reading {state.size}, got {start}", field="log_size")
@@ -77,6 +143,8 @@ class ChannelMirror:
             good = quality == GOOD and value is not None
             if series.chart is not None or series.forecaster is not None:
                 effects += self._number(series, _number_of(value, series.plan) if good else None, index + 1)
+            if good and series.models:
+                effects += self._model_rows(series, value, index + 1)
             if good:
                 last.good_ns, last.good_active_ns = state.clock_ns, state.active_ns
                 if last.stale or series.role is not None or series.limits or series.is_event:
@@ -147,6 +215,38 @@ class ChannelMirror:
             )
         elif change.active is False:
             yield from self.alarms.clear(key, log_size, last.source_time_ns)
+
+    def _model_rows(self, series: _Series, value: ReadingValue, log_size: int) -> Iterator[Effect]:
+        """Apply a good value to the models of its tag."""
+        number, last = _number_of(value, series.plan), series.state
+        if number is None:
+            return
+        for model, position in series.models:
+            name = model.plan.name
+            raised, ended = model.apply(position, last.source_time_ns, number)
+            for alarm in raised:
+                shares = {tag: round(share, 4) for tag, share in list(alarm.contributions.items())[:_NAMED_TAGS]}
+                named = ", ".join(f"{tag} {alarm.contributions[tag]:.0%}" for tag in alarm.main_tags)
+                yield from self.alarms.raise_(
+                    f"model:{name}:{alarm.statistic}",
+                    "chart",
+                    Priority.HIGH,
+                    log_size,
+                    last.source_time_ns,
+                    f"{name}: {alarm.statistic} is above its limit; main tags: {named}",
+                    machine=last.machine,
+                    source=last.source,
+                    batch=self.batch_of(last.machine),
+                    data={
+                        "statistic": alarm.statistic,
+                        "contributions": shares,
+                        "first_row": alarm.first_row,
+                        "raised_row": alarm.raised_row,
+                        "model": model.plan.model.digest.hex(),
+                    },
+                )
+            for alarm in ended:
+                yield from self.alarms.clear(f"model:{name}:{alarm.statistic}", log_size, last.source_time_ns)
 
     def _machine(self, machine: MachineFollower, role: str, index: int, last: SeriesState) -> Iterator[Effect]:
         machine.apply(role, index, last.source_time_ns, last.value)
@@ -249,7 +349,13 @@ class ChannelMirror:
         for series in self._series.values():
             if series.chart is not None:
                 series.chart.store()
+        for model in self._models.values():
+            model.store()
         return encode(self.state)
+
+    def shown(self) -> bytes:
+        """Return the stored form of the part of the state that pages show: without charts and forecasts."""
+        return encode(msgspec.structs.replace(self.state, charts={}, forecasters={}, models={}))
 
     def batch_of(self, machine_id: str | None) -> str | None:
         """Return the current batch at a machine."""
@@ -286,6 +392,7 @@ class ChannelMirror:
             is_event=is_event,
             chart=self._chart_of(key, source, tag),
             forecaster=self._forecaster_of(key, source, tag),
+            models=self._models_of(source, tag),
         )
         self._series[source, tag] = series
         return series

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterator
+from zlib import crc32
 
 from chromatrace.plant.forecast_plans import ForecastPlan
 from chromatrace.twin.effects import ForecastMade, ForecastScored
@@ -24,6 +25,8 @@ class TagForecaster:
     def __init__(self, plan: ForecastPlan, channel: str, state: ForecasterState) -> None:
         self.plan, self.state = plan, state
         self._channel = channel
+        # Different tags forecast at different readings, so the work is spread over time.
+        self._offset = crc32(f"{state.source}/{state.tag}".encode()) % plan.every
         self._limits = StateLimits(plan.centre, plan.sigma)
         if not state.visits:
             state.visits = [0] * _SIZE
@@ -47,7 +50,7 @@ class TagForecaster:
         if current is None:
             return
         state.visits[current] += 1
-        if state.number % self.plan.every == 0:
+        if (state.number + self._offset) % self.plan.every == 0:
             yield from self._forecast(current, log_size, series, batch)
 
     def _score(self, forecast: PendingForecast, outcome: int, log_size: int) -> ForecastScored:

@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-
-import msgspec
+from collections.abc import Mapping, Sequence
 
 from chromatrace.twin.plan import TwinPlan
 from chromatrace.twin.state.channel import ChannelMirror
-from chromatrace.twin.state.records import ChannelState
-
-_DECODER = msgspec.msgpack.Decoder(ChannelState)
+from chromatrace.twin.state.model import ModelPlan
+from chromatrace.twin.state.records import ChannelState, decode
 
 
 class Mirror:
     """The twin's state. `channels` holds one `ChannelMirror` for each channel of which a reading was applied."""
 
-    def __init__(self, plan: TwinPlan) -> None:
-        self.plan = plan
+    def __init__(self, plan: TwinPlan, models: Sequence[ModelPlan] = ()) -> None:
+        self.plan, self.models = plan, list(models)
         self.channels: dict[str, ChannelMirror] = {}
 
     def channel(self, name: str) -> ChannelMirror:
         """Return the mirror of a channel; a new one is empty."""
         if name not in self.channels:
-            self.channels[name] = ChannelMirror(self.plan, ChannelState(name))
+            self.channels[name] = ChannelMirror(self.plan, ChannelState(name), self.models)
         return self.channels[name]
 
     def load(self, state: bytes) -> ChannelMirror:
         """Replace the state of a channel by a stored one."""
-        record = _DECODER.decode(state)
-        mirror = self.channels[record.channel] = ChannelMirror(self.plan, record)
+        record = decode(state)
+        mirror = self.channels[record.channel] = ChannelMirror(self.plan, record, self.models)
         return mirror
+
+    def set_models(self, models: Sequence[ModelPlan]) -> None:
+        """Set the models of several tags."""
+        self.models = list(models)
+        for mirror in self.channels.values():
+            mirror.set_models(models)
 
     @property
     def sizes(self) -> Mapping[str, int]:

@@ -130,6 +130,15 @@ class ChartState(msgspec.Struct, array_like=True):
     quiet: int = 0
 
 
+class ModelState(msgspec.Struct, array_like=True):
+    """A model of several tags: the state of its monitor, the row that is being filled, and its end."""
+
+    monitor: bytes = b""
+    row_end_ns: int = 0
+    values: list[float] = []
+    times_ns: list[int] = []
+
+
 class ChannelState(msgspec.Struct, array_like=True):
     """The state of a channel after its first `size` readings.
 
@@ -150,10 +159,17 @@ class ChannelState(msgspec.Struct, array_like=True):
     alarms: dict[str, ActiveAlarm] = {}
     forecasters: dict[str, ForecasterState] = {}
     charts: dict[str, ChartState] = {}
+    models: dict[str, ModelState] = {}
 
 
 # The order of each dictionary follows from the log, and decoding keeps it: equal states have equal bytes.
 _ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(ChannelState)
+
+
+def decode(state: bytes) -> ChannelState:
+    """Return the state of a stored form."""
+    return _DECODER.decode(state)
 
 
 def encode(state: ChannelState) -> bytes:

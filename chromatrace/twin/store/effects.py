@@ -17,7 +17,7 @@ from chromatrace.twin.effects import (
     ForecastMade,
     ForecastScored,
 )
-from chromatrace.twin.store.models import AlarmEventRow, AlarmRow, CursorRow, ForecastRow, SnapshotRow
+from chromatrace.twin.store.models import AlarmEventRow, AlarmRow, CursorRow, ForecastRow, LiveRow, SnapshotRow
 
 KEPT_SNAPSHOTS = 2
 
@@ -82,6 +82,11 @@ def store_snapshot(session: Session, stored: StoredState) -> None:
             SnapshotRow.channel == stored.channel, SnapshotRow.log_size.in_(sizes[KEPT_SNAPSHOTS:])
         )
     )
+
+
+def store_live(session: Session, channel: str, log_size: int, plan: str, state: bytes) -> None:
+    """Store the state of a channel for pages."""
+    session.merge(LiveRow(channel=channel, log_size=log_size, plan=plan, state=state))
 
 
 def open_alarms(session: Session, channel: str) -> Sequence[AlarmRow]:

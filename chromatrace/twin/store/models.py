@@ -44,20 +44,33 @@ class SnapshotRow(TwinTable):
     stored_ns: Mapped[int] = mapped_column(BigInteger)
 
 
+class LiveRow(TwinTable):
+    """The state of a channel for pages, without charts and forecasts. Stored often while a page is open."""
+
+    __tablename__ = "twin_live"
+    channel: Mapped[str] = mapped_column(Text, primary_key=True)
+    log_size: Mapped[int] = mapped_column(BigInteger)
+    plan: Mapped[str] = mapped_column(Text)
+    state: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class ModelRow(TwinTable):
-    """A trained model that a person approved. `data_digest`: SHA-256 of its training data."""
+    """A trained model of several tags. `digest` covers its content, which has the digests of its training data."""
 
     __tablename__ = "twin_models"
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
     name: Mapped[str] = mapped_column(Text, index=True)
-    method: Mapped[str] = mapped_column(Text)
-    content: Mapped[dict[str, Any]] = mapped_column(JSON)
-    data_digest: Mapped[str] = mapped_column(Text)
-    channel: Mapped[str | None] = mapped_column(Text)
-    first_index: Mapped[int | None] = mapped_column(BigInteger)
-    log_size: Mapped[int | None] = mapped_column(BigInteger)
+    channel: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(Text)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    sample_ns: Mapped[int] = mapped_column(BigInteger)
+    run_length: Mapped[int] = mapped_column(Integer)
     approved_by: Mapped[str] = mapped_column(Text)
-    approved_ns: Mapped[int] = mapped_column(BigInteger)
+    activated_by: Mapped[str] = mapped_column(Text)
+    activated_ns: Mapped[int] = mapped_column(BigInteger)
+    retired: Mapped[bool] = mapped_column(Boolean)
+    log_size: Mapped[int | None] = mapped_column(BigInteger)
+    end_log_size: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class AlarmRow(TwinTable):

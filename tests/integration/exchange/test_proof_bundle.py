@@ -259,5 +259,5 @@ def test_verifier_needs_no_network_or_database(prove, tmp_path):
     assert completed.stdout.splitlines() == [
         "0 []",
         "['chromatrace.crypto', 'chromatrace.documents', 'chromatrace.domain', 'chromatrace.ethereum',"
-        " 'chromatrace.exchange', 'chromatrace.merkle', 'chromatrace.storage']",
+        " 'chromatrace.exchange', 'chromatrace.merkle', 'chromatrace.quality', 'chromatrace.storage']",
     ]

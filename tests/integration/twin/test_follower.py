@@ -17,7 +17,8 @@ from chromatrace.twin.follower import TwinFollower, rebuilt
 from chromatrace.twin.plan import NS_PER_S, AlarmSettings
 from chromatrace.twin.store.alarms import AlarmFilter, AlarmState, alarms
 from chromatrace.twin.store.database import REVISION, TABLES, TwinStore
-from chromatrace.twin.store.models import AlarmRow, CursorRow, SnapshotRow, TwinRow
+from chromatrace.twin.store.models import AlarmRow, CursorRow, LiveRow, SnapshotRow, TwinRow
+from chromatrace.twin.views import TwinReader
 
 NOW = 2_000_000_000 * 10**9
 _processes = multiprocessing.get_context("forkserver")
@@ -170,12 +171,16 @@ def test_a_watched_twin_stores_its_state_with_every_step(spool, store):
     follow_to_end(follower)
     with store.begin() as session:
         session.scalars(select(TwinRow)).one().watched_until_ns = 2**62
-    follower._snapshot_ns["line-1"] = (40, 0)
     spool.append_fields("line-1", shift(10, 1))
     follow_to_end(follower)
     with store.read() as session:
-        assert session.scalar(select(func.max(SnapshotRow.log_size))) == 44
+        assert session.scalars(select(LiveRow.log_size)).one() == 44
         assert session.scalars(select(CursorRow.log_size)).one() == 44
+    reader = TwinReader(store, plan())
+    assert reader.log_sizes() == {"line-1": 44}
+    stored, current = reader.plant(now_ns=NOW), TwinReader(store, plan(), spool).plant(now_ns=NOW)
+    assert stored == current
+    assert stored.machine("sputter-1").log_size == 44
 
 
 def test_a_silent_channel_raises_one_alarm_until_its_next_reading(spool, store):

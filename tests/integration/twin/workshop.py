@@ -25,7 +25,7 @@ from chromatrace.twin.store.database import TwinStore
 
 GTIN = "09521234543213"
 GLN, OTHER_GLN = (body + check_digit(body) for body in ("952123400000", "952123400001"))
-REGISTRAR, ADMINISTRATOR, PRODUCER, GATEWAY, ALICE, BOB, COMPETITOR = range(7)
+REGISTRAR, ADMINISTRATOR, PRODUCER, GATEWAY, ALICE, BOB, COMPETITOR, OUTSIDER = range(8)
 
 PLANT = f"""
 schema = "chromatrace.plant/1"

@@ -7,9 +7,13 @@ from querying import query
 from synthetic import ACCOUNT, GTIN, SyntheticChain, batch_id, registered
 
 from chromatrace.domain.errors import InvalidInput
+from chromatrace.domain.identifiers import Gtin
 from chromatrace.domain.ledger_entries import LedgerEntry, kind_hash, pack, record_id, subject_id
 from chromatrace.index.queries.find import MAX_MATCHES
+from chromatrace.orders.order import Order
+from chromatrace.orders.store import StoredOrder
 from chromatrace.plant import example_plant
+from chromatrace.services.orders.progress import progress_report
 
 KINDS = example_plant("engineer-to-order").record_kinds
 ORDER, DESIGN, WORK, PART, ASSEMBLY, CHECK = KINDS
@@ -219,3 +223,15 @@ def test_records_of_other_owners_do_not_affect_an_order():
     assert (result.owner, result.other_organisations) == (1, (2,))
     competitors = query(plant.index).order_status("C-2", KINDS, readable, before.expected, 2)
     assert [product.complete for product in competitors.products] == [True]
+
+
+@pytest.mark.parametrize(("organisation", "products"), [(1, 2), (2, 0), (None, 0)])
+def test_the_progress_of_an_erp_order_has_the_steps_of_the_contract_with_its_number(plant, organisation, products):
+    """Only the plant's own organisation counts: others can record the same key."""
+    order = Order("C-2", "EC-300", Gtin(GTIN), 10, plant.now - 20, plant.now - 10)
+    stored = StoredOrder(order, 1, plant.now, plant.now)
+    report = progress_report(query(plant.index), stored, [], organisation, KINDS, plant.now)
+    assert [(step["done"], step["of"]) for step in report["steps"]] == [(1, 5), (0, 5)][:products]
+    assert (report["complete"], report["overdue"], report["remaining"]) == (False, True, 10)
+    if products:
+        assert report["steps"][0]["next"] == WORK.id

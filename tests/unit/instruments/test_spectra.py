@@ -280,6 +280,13 @@ def test_files_without_content_are_errors(tmp_path, name, data):
     error(write(tmp_path, name, data))
 
 
+@pytest.mark.parametrize("name", ["a.xlsx", "a.ods"])
+def test_a_file_that_is_no_workbook_is_an_error(tmp_path, name):
+    (tmp_path / name).write_bytes(bytes(range(255, 0, -1)) * 9)
+    with pytest.raises(ResultFileError, match="not a workbook"):
+        read_result(tmp_path / name, ReadOptions())
+
+
 def test_a_huge_file_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr("chromatrace.instruments.reading.MAX_BYTES", 100)
     assert "size" in error(write(tmp_path, "a.jdx", files.jcamp(VALUES)))

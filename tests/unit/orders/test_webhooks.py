@@ -320,3 +320,18 @@ def test_unknown_targets_and_messages_are_errors(world):
         world.sender.test("sap")
     with pytest.raises(NotFound):
         world.queue.retry(message_id="msg_unknown")
+
+
+def test_delivered_messages_are_kept_for_30_days(world, receiver):
+    world.put("1", "a")
+    world.sender.deliver()
+    world.clock.now += 30 * DAY_S
+    world.put("1", "b")
+    receiver.status = 500
+    world.sender.deliver()
+    world.queue.prune()
+    assert len(world.queue.messages()) == 2
+    world.clock.now += 1
+    world.queue.prune()
+    assert world.states() == {"1": MessageState.PENDING}
+    assert world.queue.digests("mes", "order.progress") == {"1": "b"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from zlib import crc32
 
 import pytest
 from twin_readings import plan, reading
@@ -17,6 +18,7 @@ from chromatrace.twin.plan import AlarmSettings
 from chromatrace.twin.prediction import STATES, MarkovChain, StateLimits
 from chromatrace.twin.state.mirror import Mirror
 
+OFFSET = crc32(b"sputter-1/pressure") % 2
 PLAN = plan(
     charts=(ChartPlan("pressure", 1.0, 0.1, clear_after=3, dead_after=5),),
     forecasts=(ForecastPlan("pressure", 1.0, 0.1, steps=(1, 3), every=2),),
@@ -74,7 +76,7 @@ def test_a_forecast_equals_that_of_the_chain_and_is_scored_at_its_reading():
     for number, fields in enumerate(readings, 1):
         states.append(limits.state(fields[4]))
         chain.update(states[-1])
-        if number % 2 == 0:
+        if (number + OFFSET) % 2 == 0:
             rows = chain.forecast(3)
             for step in (1, 3):
                 expected[number, step] = (states[-1], pytest.approx(rows[step - 1].tolist()))
@@ -92,7 +94,9 @@ def test_a_forecast_equals_that_of_the_chain_and_is_scored_at_its_reading():
 
 
 def test_a_forecast_about_a_missing_value_is_never_scored():
-    readings = [reading("pressure", 0, 1.0), reading("pressure", 1, 1.0), reading("pressure", 2, None, quality=BAD)]
+    good = 2 - OFFSET
+    readings = [reading("pressure", second, 1.0) for second in range(good)]
+    readings.append(reading("pressure", good, None, quality=BAD))
     effects, _ = applied(readings)
     assert [effect.step for effect in effects if isinstance(effect, ForecastMade)] == [1, 3]
     assert not [effect for effect in effects if isinstance(effect, ForecastScored)]
