@@ -11,7 +11,7 @@ from flask_limiter import Limiter
 
 from app.security import limit_views
 from app.settings import PortalSettings
-from app.workshop import alarms, charts, line, orders, proposals, quality, trend
+from app.workshop import alarms, charts, line, orders, predictions, proposals, quality, trend
 from app.workshop.access import is_member, require_member
 
 __all__ = ["is_member", "register"]
@@ -22,6 +22,7 @@ PAGES = (
     ("workshop.trend", "Trend"),
     ("workshop.charts", "Charts"),
     ("workshop.alarms", "Alarms"),
+    ("workshop.predictions", "Predictions"),
     ("workshop.proposals", "Proposals"),
     ("workshop.quality", "Quality"),
     ("workshop.orders", "Orders"),
@@ -45,6 +46,9 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
         "/workshop/proposals/<int:proposal_id>/<decision>", "decide", proposals.decide, methods=["POST"]
     )
     blueprint.add_url_rule("/workshop/charts", "charts", charts.page)
+    blueprint.add_url_rule("/workshop/predictions", "predictions", predictions.page)
+    blueprint.add_url_rule("/workshop/predictions.json", "predictions_json", predictions.as_json)
+    blueprint.add_url_rule("/workshop/predictions.csv", "predictions_csv", predictions.as_csv)
     blueprint.add_url_rule("/workshop/quality", "quality", quality.page)
     blueprint.add_url_rule("/workshop/quality/<table>.csv", "quality_csv", quality.as_csv)
     blueprint.add_url_rule("/workshop/quality/<name>.svg", "quality_plot", quality.plot)
@@ -63,6 +67,7 @@ def register(app: Flask, limiter: Limiter, config: PortalSettings) -> None:
             (
                 *("workshop.trend_json", "workshop.charts_json", "workshop.trend_csv", "workshop.alarms_csv"),
                 *("workshop.quality", "workshop.quality_csv", "workshop.quality_plot"),
+                *("workshop.predictions", "workshop.predictions_json", "workshop.predictions_csv"),
             ),
             config.api_limit,
         ),

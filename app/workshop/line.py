@@ -9,6 +9,7 @@ from flask import Response, copy_current_request_context, render_template
 from flask.typing import ResponseReturnValue
 
 from app.workshop.access import current_workshop
+from app.workshop.predictions import newest_forecasts
 from app.workshop.trend import series_name
 from chromatrace.plant import Plant
 from chromatrace.plant.records import Station
@@ -92,4 +93,10 @@ def outside(value: ValueView) -> bool:
 
 
 def _card_helpers() -> dict[str, object]:
-    return {"shown_values": shown_values, "outside": outside, "series_name": series_name, "now_ns": time.time_ns()}
+    return {
+        "shown_values": shown_values,
+        "outside": outside,
+        "series_name": series_name,
+        "now_ns": time.time_ns(),
+        "newest_forecasts": newest_forecasts(),
+    }

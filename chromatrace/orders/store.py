@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from chromatrace.domain.identifiers import BatchKey
@@ -16,6 +16,9 @@ from chromatrace.orders.errors import OrderConflictError, OrderNotFoundError
 from chromatrace.orders.order import Order, difference
 from chromatrace.orders.tables import ORDER_TABLES, AssignedBatchRow, ImportRow, OrderRow, VersionRow
 from chromatrace.storage.sql_store import SqlStore
+
+_CHUNK = 500
+"""Orders that are read and written together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,53 +92,66 @@ class OrderStore(SqlStore):
             )
             session.add(record)
             session.flush()
+            import_id = record.id
             created: list[Change] = []
             updated: list[Change] = []
-            for order in orders:
-                change = self._put(session, order, record.id)
-                if change is not None:
+            for start in range(0, len(orders), _CHUNK):
+                for change in self._put(session, orders[start : start + _CHUNK], import_id):
                     (created if change.difference is None else updated).append(change)
             stored = Stored(tuple(created), tuple(updated), len(orders) - len(created) - len(updated))
-            record.created, record.updated, record.unchanged = len(created), len(updated), stored.unchanged
+            counts = {"created": len(created), "updated": len(updated), "unchanged": stored.unchanged}
+            session.execute(update(ImportRow).where(ImportRow.id == import_id).values(**counts))
             if dry_run or not (created or updated):
                 session.rollback()
             return stored
 
-    def _put(self, session: Session, order: Order, import_id: int) -> Change | None:
-        row = session.get(OrderRow, (self.plant, order.number))
-        now, content, digest = self.now(), json.dumps(order.as_dict()), order.digest
-        changes = None
-        if row is not None:
-            if row.digest == digest:
-                return None
-            before = Order.from_dict(json.loads(row.content))
-            changes = difference(before, order)
-            if before.gtin != order.gtin and self._batches(session, order.number):
-                raise OrderConflictError(
-                    f"order {order.number} has batches of {before.gtin}; its product cannot become {order.gtin}",
-                    field="material",
-                    hint="send a new order for the other product",
+    def _put(self, session: Session, orders: Sequence[Order], import_id: int) -> list[Change]:
+        """Store some orders. A version refers to its order, so all orders are written first."""
+        numbers = [order.number for order in orders]
+        known = select(OrderRow).where(OrderRow.plant == self.plant, OrderRow.number.in_(numbers))
+        rows = {row.number: row for row in session.scalars(known)}
+        now, changes, versions = self.now(), list[Change](), list[VersionRow]()
+        for order in orders:
+            row, digest, difference_ = rows.get(order.number), order.digest, None
+            if row is None:
+                row = OrderRow(plant=self.plant, number=order.number, version=0, received=now)
+                session.add(row)
+            elif row.digest == digest:
+                continue
+            else:
+                difference_ = self._difference(session, row, order)
+            content = json.dumps(order.as_dict())
+            row.version, row.state, row.gtin = row.version + 1, order.state.value, str(order.gtin)
+            row.lot = None if order.lot is None else str(order.lot)
+            row.start, row.finish, row.changed = order.start, order.finish, now
+            row.digest, row.content = digest, content
+            changes.append(Change(order.number, row.version, difference_))
+            versions.append(
+                VersionRow(
+                    plant=self.plant,
+                    number=order.number,
+                    version=row.version,
+                    import_id=import_id,
+                    received=now,
+                    content=content,
+                    difference=json.dumps(difference_ or {}),
                 )
-        else:
-            row = OrderRow(plant=self.plant, number=order.number, version=0, received=now)
-            session.add(row)
-        row.version += 1
-        row.state, row.gtin = order.state.value, str(order.gtin)
-        row.lot = None if order.lot is None else str(order.lot)
-        row.start, row.finish, row.digest, row.content, row.changed = order.start, order.finish, digest, content, now
-        session.flush()
-        session.add(
-            VersionRow(
-                plant=self.plant,
-                number=order.number,
-                version=row.version,
-                import_id=import_id,
-                received=now,
-                content=content,
-                difference=json.dumps(changes or {}),
             )
-        )
-        return Change(order.number, row.version, changes)
+        session.flush()
+        session.add_all(versions)
+        session.flush()
+        session.expunge_all()  # otherwise each flush looks at all orders so far
+        return changes
+
+    def _difference(self, session: Session, row: OrderRow, order: Order) -> dict[str, list[Any]]:
+        before = Order.from_dict(json.loads(row.content))
+        if before.gtin != order.gtin and self._batches(session, order.number):
+            raise OrderConflictError(
+                f"order {order.number} has batches of {before.gtin}; its product cannot become {order.gtin}",
+                field="material",
+                hint="send a new order for the other product",
+            )
+        return difference(before, order)
 
     def get(self, number: str) -> StoredOrder:
         """Return an order. Raises `OrderNotFoundError`."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Table, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from chromatrace.twin.effects import (
@@ -36,6 +36,7 @@ class StoredState:
 def store_effects(session: Session, effects: Iterable[Effect]) -> list[tuple[AlarmRow | ForecastRow, Effect]]:
     """Store effects in their order. Return the new alarms and forecasts with their effects."""
     stored: list[tuple[AlarmRow | ForecastRow, Effect]] = []
+    scored: list[ForecastScored] = []
     for effect in effects:
         match effect:
             case AlarmRaised():
@@ -51,8 +52,10 @@ def store_effects(session: Session, effects: Iterable[Effect]) -> list[tuple[Ala
                 session.add(forecast)
                 stored.append((forecast, effect))
             case ForecastScored():
-                _score(session, effect)
+                scored.append(effect)
     session.flush()
+    if scored:
+        _score(session, scored)
     return stored
 
 
@@ -151,15 +154,21 @@ def _forecast(effect: ForecastMade) -> ForecastRow:
     )
 
 
-def _score(session: Session, effect: ForecastScored) -> None:
-    session.execute(
-        update(ForecastRow)
-        .where(
-            ForecastRow.channel == effect.channel,
-            ForecastRow.log_size == effect.log_size,
-            ForecastRow.source == effect.source,
-            ForecastRow.tag == effect.tag,
-            ForecastRow.step == effect.step,
-        )
-        .values(outcome=effect.outcome, outcome_log_size=effect.outcome_log_size)
+def _score(session: Session, scored: Sequence[ForecastScored]) -> None:
+    """Store outcomes with one statement, because there are hundreds a second at 10,000 tags."""
+    table = ForecastRow.__table__
+    assert isinstance(table, Table)
+    names = ("channel", "log_size", "source", "tag", "step")
+    statement = (
+        table.update()
+        .where(*(table.c[name] == bindparam(f"of_{name}") for name in names))
+        .values(outcome=bindparam("new_outcome"), outcome_log_size=bindparam("new_log_size"))
+    )
+    session.connection().execute(
+        statement,
+        [
+            {f"of_{name}": getattr(effect, name) for name in names}
+            | {"new_outcome": effect.outcome, "new_log_size": effect.outcome_log_size}
+            for effect in scored
+        ],
     )
