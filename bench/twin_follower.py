@@ -168,7 +168,7 @@ def _peak_mb() -> float:
 
 
 class _GeneratedLog:
-    """A log whose readings are computed from their index, so that its own memory does not count."""
+    """A log whose readings are computed from their index: its own memory does not count."""
 
     until = 0
 

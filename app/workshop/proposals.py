@@ -1,4 +1,4 @@
-"""Proposals of the twin: what a rule of the plant file suggests, and the decision of a person."""
+"""Proposals of the twin: the suggestion of a rule of the plant file, and the decision of a person."""
 
 from __future__ import annotations
 

@@ -113,12 +113,13 @@ _BY_TYPE: dict[str, Callable[[Any], str]] = {
 """Types that determine the meaning."""
 
 _BY_NAME: dict[Callable[[Any], str], str] = {
-    _number: "anchoredSize:uint64 available:uint256 available:uint32 bits:uint8 capability:uint16 count:uint256 "
-    "currentNonce:uint256 defects:uint32 digits:uint8 drawBlock:uint32 expected:uint256 expected:uint8 "
-    "first:uint256 graded:uint32 index:uint256 inspector:uint256 inspector:uint8 length:uint256 maximum:uint256 "
-    "missing:uint8 position:uint256 prefix:uint64 quantity:uint32 required:uint256 revision:uint8 "
-    "sampleSize:uint32 seat:uint8 second:uint256 size:uint256 size:uint64 stages:uint8 state:uint8 step:uint256 "
-    "step:uint64 steps:uint256 sum:uint256 used:uint32 value:uint256",
+    _number: "anchoredSize:uint64 answers:uint8 available:uint256 available:uint32 bits:uint8 capability:uint16 "
+    "count:uint256 currentNonce:uint256 defects:uint32 digits:uint8 drawBlock:uint32 expected:uint256 "
+    "expected:uint8 failedAnswers:uint8 first:uint256 graded:uint32 index:uint256 inspector:uint256 "
+    "inspector:uint8 length:uint256 maximum:uint256 missing:uint8 position:uint256 prefix:uint64 "
+    "quantity:uint32 required:uint256 revision:uint8 sampleSize:uint32 seat:uint8 second:uint256 size:uint256 "
+    "size:uint64 stages:uint8 state:uint8 step:uint256 step:uint64 steps:uint256 sum:uint256 used:uint32 "
+    "value:uint256",
     _time: "deadline:uint256 deadline:uint64 inspectedAt:uint64 revokedFrom:uint64 schedule:uint48 validUntil:uint64",
     _time_ns: "firstTimeNs:uint64 lastTimeNs:uint64",
     _mask(Role): "permitted:uint16 required:uint16 roles:uint16",

@@ -414,6 +414,12 @@ MESSAGES: dict[str, Message] = {
     "VerdictByConsensusOnly": Message(
         _CONFLICT, "the producer of {batch} accepts {stage} verdicts from consensus only", "stage", "open a round"
     ),
+    "RoundNotLarger": Message(
+        _CONFLICT,
+        "the {stage} Fail of {batch} by {failedAnswers} inspectors stays in force: this round has only {answers}",
+        "stage",
+        "open a round of a rule with more inspectors, or ask an authority",
+    ),
     "InvalidRule": Message(
         _INVALID, "the rule is invalid: {field}", "rule", "docs/consensus.md lists the valid values"
     ),
@@ -458,7 +464,6 @@ MESSAGES: dict[str, Message] = {
         _CONFLICT, "the round in lane {lane} is not overdue before {deadline}", "lane", "try again after the deadline"
     ),
     "UnknownSeat": Message(_MISSING, "the round in lane {lane} has no seat {seat}", "seat"),
-    "AlreadyAnswered": Message(_CONFLICT, "seat {seat} in lane {lane} has already answered", "seat"),
     "NotCommitted": Message(_CONFLICT, "seat {seat} in lane {lane} has not committed to an answer", "seat"),
     "NotDrawnInspector": Message(
         _DENIED,

@@ -60,7 +60,14 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
     }
 
     /// @dev An error of the ledger must not revert the decision. A rejected verdict can be delivered later.
-    function _tryToDeliver(RoundId id, OrgId panel, LaneId lane, Round memory current, bool passed) internal {
+    function _tryToDeliver(
+        RoundId id,
+        OrgId panel,
+        LaneId lane,
+        Round memory current,
+        bool passed,
+        uint8 answers
+    ) internal {
         if (gasleft() < VERDICT_GAS) revert InsufficientGas(VERDICT_GAS);
         Inspector storage recorder = _inspectors[panel][current.recorder];
         IInspectionLedger.ConsensusVerdict memory verdict = IInspectionLedger.ConsensusVerdict({
@@ -71,9 +78,9 @@ abstract contract ConsensusVerdicts is IQualityConsensus, InspectorPanels {
             defects: recorder.defects,
             inspector: recorder.account,
             instrument: recorder.instrument,
-            evidence: recorder.evidence
+            evidence: recorder.evidence,
+            answers: answers
         });
-        delete _pendingVerdicts[verdict.batch][verdict.stage];
         // The ledger is part of this deployment, immutable, and does not call back.
         // slither-disable-start reentrancy-no-eth,reentrancy-events
         // solhint-disable-next-line no-empty-blocks

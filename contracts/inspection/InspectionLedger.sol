@@ -7,6 +7,7 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {NoncesKeyed} from "@openzeppelin/contracts/utils/NoncesKeyed.sol";
 import {ConsortiumBound} from "../access/ConsortiumBound.sol";
 import {IBatchRegistry} from "../interfaces/IBatchRegistry.sol";
+import {IConsortium} from "../interfaces/IConsortium.sol";
 import {IInspectionLedger} from "../interfaces/IInspectionLedger.sol";
 import {BatchId, OrgId, Stage, Verdict} from "../interfaces/Types.sol";
 import {ContractRoles, Roles} from "../libraries/Rights.sol";
@@ -15,6 +16,8 @@ import {Accreditations} from "./Accreditations.sol";
 /// @title Inspection results of batches, in two stages
 contract InspectionLedger is IInspectionLedger, Accreditations, EIP712, NoncesKeyed {
     uint256 private constant MAX_AGE = 3652 days;
+    /// @dev Time for which a stage still requires consensus after it was switched off.
+    uint256 private constant SWITCH_OFF_DELAY = 7 days;
 
     bytes32 private constant INSPECTION_TYPEHASH = keccak256(
         "Inspection(bytes32 batch,uint8 stage,uint8 verdict,uint8 revision,uint32 sampleSize,uint32 defects,"
@@ -25,8 +28,8 @@ contract InspectionLedger is IInspectionLedger, Accreditations, EIP712, NoncesKe
     IBatchRegistry public immutable override registry;
 
     /// @dev Policy of a stage.
-    /// @param byConsensus number of producers whose verdicts only consensus decides. While it is 0, a verdict does not need
-    /// to read the producer's setting.
+    /// @param byConsensus number of times that a producer required consensus. While it is 0, a verdict does not need to read
+    /// the producer's setting.
     struct StagePolicy {
         uint32 unitsPerSample;
         bool independent;
@@ -34,7 +37,10 @@ contract InspectionLedger is IInspectionLedger, Accreditations, EIP712, NoncesKe
     }
 
     mapping(Stage => StagePolicy) private _policies;
-    mapping(OrgId producer => mapping(Stage => bool)) private _byConsensus;
+    /// @dev Last Unix second at which only consensus decides; the maximum while it is switched on.
+    mapping(OrgId producer => mapping(Stage => uint64)) private _byConsensusUntil;
+    /// @dev Answers of the round whose Fail is in force; 0 if no Fail by consensus is.
+    mapping(BatchId => mapping(Stage => uint8)) private _failedAnswers;
 
     /// @param firstPolicy policy of the first inspection
     /// @param finalPolicy policy of the final inspection
@@ -88,14 +94,17 @@ contract InspectionLedger is IInspectionLedger, Accreditations, EIP712, NoncesKe
     // slither-disable-start reentrancy-events
     /// @inheritdoc IInspectionLedger
     function recordConsensus(ConsensusVerdict calldata verdict) external onlyContractRole(ContractRoles.CONSENSUS) {
-        OrgId organisation = consortium.authorise(verdict.inspector, Roles.INSPECTOR);
+        uint8 failed = _failedAnswers[verdict.batch][verdict.stage];
+        if (verdict.verdict == Verdict.Fail) {
+            if (verdict.answers > failed) _failedAnswers[verdict.batch][verdict.stage] = verdict.answers;
+        } else if (failed != 0) {
+            if (verdict.answers <= failed) revert RoundNotLarger(verdict.batch, verdict.stage, verdict.answers, failed);
+            _failedAnswers[verdict.batch][verdict.stage] = 0;
+        }
         // The producer's administrator enrolled the inspector in the panel, which is the accreditation for rounds.
+        OrgId organisation = consortium.operator(verdict.inspector).organisation;
         // slither-disable-next-line unused-return
-        (uint8 revision, OrgId producer, uint32 quantity,) =
-            registry.applyVerdict(verdict.batch, verdict.stage, verdict.verdict);
-        _checkPolicy(
-            verdict.stage, verdict.inspector, organisation, producer, quantity, verdict.sampleSize, verdict.defects
-        );
+        (uint8 revision,,,) = registry.applyVerdict(verdict.batch, verdict.stage, verdict.verdict);
         emit InspectionRecorded(
             verdict.batch,
             verdict.stage,
@@ -145,7 +154,7 @@ contract InspectionLedger is IInspectionLedger, Accreditations, EIP712, NoncesKe
 
     /// @inheritdoc IInspectionLedger
     function requiresConsensus(OrgId producer, Stage stage) external view returns (bool) {
-        return _byConsensus[producer][stage];
+        return _requiresConsensus(producer, stage);
     }
 
     /// @inheritdoc IInspectionLedger
@@ -177,8 +186,11 @@ contract InspectionLedger is IInspectionLedger, Accreditations, EIP712, NoncesKe
             revert NotAccredited(organisation, producer, gtin, inspection.stage);
         }
         if (inspection.revision != revision) revert WrongRevision(inspection.revision, revision);
-        if (_policies[inspection.stage].byConsensus != 0 && _byConsensus[producer][inspection.stage]) {
-            revert VerdictByConsensusOnly(inspection.batch, inspection.stage);
+        if (_policies[inspection.stage].byConsensus != 0) {
+            bool supersedes = inspection.verdict == Verdict.Pass && _failedAnswers[inspection.batch][inspection.stage] != 0;
+            if (supersedes || _requiresConsensus(producer, inspection.stage)) {
+                _requireAuthority(organisation, inspection.batch, inspection.stage);
+            }
         }
         _checkPolicy(
             inspection.stage,
@@ -216,11 +228,25 @@ contract InspectionLedger is IInspectionLedger, Accreditations, EIP712, NoncesKe
 
     /// @return changed whether the setting changed
     function _setConsensusOnly(OrgId producer, Stage stage, bool required) private returns (bool changed) {
-        changed = _byConsensus[producer][stage] != required;
+        uint64 until = _byConsensusUntil[producer][stage];
+        bool isOn = until == type(uint64).max;
+        changed = isOn != required;
         if (!changed) return false;
-        _byConsensus[producer][stage] = required;
+        _byConsensusUntil[producer][stage] =
+            required ? type(uint64).max : uint64(block.timestamp + SWITCH_OFF_DELAY);
         if (required) ++_policies[stage].byConsensus;
-        else --_policies[stage].byConsensus;
+    }
+
+    function _requiresConsensus(OrgId producer, Stage stage) private view returns (bool) {
+        return _byConsensusUntil[producer][stage] >= block.timestamp;
+    }
+
+    /// @dev An authority can decide a stage in which only consensus rounds decide; its verdict ends a Fail by consensus.
+    function _requireAuthority(OrgId organisation, BatchId batch, Stage stage) private {
+        if (consortium.organisation(organisation).kind != IConsortium.OrganisationKind.Authority) {
+            revert VerdictByConsensusOnly(batch, stage);
+        }
+        _failedAnswers[batch][stage] = 0;
     }
 
     /// @dev Accept a signature by the inspector's key, or by the inspector as a contract (ERC-1271). The key is checked

@@ -222,11 +222,16 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         for (uint256 i = 0; i < commitments.length; ++i) {
             Commitment calldata commitment = commitments[i];
             if (commitment.seat >= count) revert UnknownSeat(lane, commitment.seat);
-            if (seats.statusOf(commitment.seat) != Seats.DRAWN) revert AlreadyAnswered(lane, commitment.seat);
+            if (seats.statusOf(commitment.seat) != Seats.DRAWN) {
+                emit AnswerSkipped(id, commitment.seat);
+                continue;
+            }
             Inspector storage inspector_ = members[uint8(seats.inspectorOf(commitment.seat))];
             address account = inspector_.account;
-            address signer = _signerOf(id, commitment);
-            if (signer != account) revert NotDrawnInspector(lane, commitment.seat, signer);
+            if (commitment.vs != 0 || msg.sender != account) {
+                address signer = _signerOf(id, commitment);
+                if (signer != account) revert NotDrawnInspector(lane, commitment.seat, signer);
+            }
             if (!consortium.isAuthorised(account, Roles.INSPECTOR)) revert InspectorNotAuthorised(lane, account);
             // The inspector may have moved to the panel's organisation since it was enrolled.
             if (externalOnly && consortium.operator(account).organisation == panel) {
@@ -264,15 +269,17 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
             Answer calldata answer = answers[i];
             if (answer.seat >= current.seatCount) revert UnknownSeat(lane, answer.seat);
             if (answer.state >= states) revert UnknownState(answer.state);
-            _requireCommitted(lane, answer.seat, seats.statusOf(answer.seat));
+            uint256 status = seats.statusOf(answer.seat);
+            if (status >= Seats.REVEALED) {
+                emit AnswerSkipped(id, answer.seat);
+                continue;
+            }
+            if (status != Seats.COMMITTED) revert NotCommitted(lane, answer.seat);
             Inspector storage inspector_ = members[uint8(seats.inspectorOf(answer.seat))];
             if (_commitmentTo(id, inspector_.account, answer) != inspector_.evidence) {
                 revert AnswerMismatch(lane, answer.seat);
             }
-            if (current.decidesVerdict) {
-                inspector_.evidence = answer.evidence;
-                inspector_.defects = answer.defects;
-            }
+            if (current.decidesVerdict) _storeResult(inspector_, answer, current.sampleSize);
             seats = seats.withStatus(answer.seat, Seats.REVEALED + answer.state);
             emit AnswerRevealed(id, answer.seat, answer.state, answer.defects, answer.evidence);
         }
@@ -280,9 +287,11 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
         if (seats.countStatus(current.seatCount, Seats.COMMITTED) == 0) _evaluate(lane, current, seats, rule_);
     }
 
-    function _requireCommitted(LaneId lane, uint8 seat, uint256 status) private pure {
-        if (status >= Seats.REVEALED) revert AlreadyAnswered(lane, seat);
-        if (status != Seats.COMMITTED) revert NotCommitted(lane, seat);
+    /// @dev Keep what the verdict contains if the inspector becomes the recorder.
+    function _storeResult(Inspector storage inspector_, Answer calldata answer, uint32 sampleSize) private {
+        if (answer.defects > sampleSize) revert IInspectionLedger.TooManyDefects(answer.defects, sampleSize);
+        inspector_.evidence = answer.evidence;
+        inspector_.defects = answer.defects;
     }
 
     function _commitmentTo(RoundId id, address account, Answer calldata answer) private pure returns (bytes32) {
@@ -324,7 +333,9 @@ contract QualityConsensus is IQualityConsensus, ConsensusVerdicts, EIP712 {
             capabilities
         );
         if (current.decidesVerdict) {
-            _tryToDeliver(_idOf(lane, current.tag), panel, lane, current, current.state == rule_.passing);
+            _tryToDeliver(
+                _idOf(lane, current.tag), panel, lane, current, current.state == rule_.passing, uint8(answers.length)
+            );
         }
     }
 

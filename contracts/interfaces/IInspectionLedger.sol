@@ -49,6 +49,7 @@ interface IInspectionLedger is IAccreditations {
     /// @param defects units out of limits
     /// @param instrument digest that identifies the instrument and its calibration
     /// @param evidence SHA-256 of the evidence document
+    /// @param answers number of inspectors that answered
     struct ConsensusVerdict {
         BatchId batch;
         Stage stage;
@@ -58,6 +59,7 @@ interface IInspectionLedger is IAccreditations {
         address inspector;
         bytes32 instrument;
         bytes32 evidence;
+        uint8 answers;
     }
 
     /// @notice Emitted when an inspection result is recorded.
@@ -98,8 +100,8 @@ interface IInspectionLedger is IAccreditations {
     event PolicyChanged(Stage indexed stage, uint32 unitsPerSample, bool independent);
 
     /// @notice Emitted when the stages change in which only consensus rounds decide the verdicts of a producer's batches.
-    /// @param firstStage whether this applies to the first inspection
-    /// @param finalStage whether this applies to the final inspection
+    /// @param firstStage whether this applies to the first inspection; if not any more, it still does for seven days
+    /// @param finalStage whether this applies to the final inspection; if not any more, it still does for seven days
     event ConsensusRequired(OrgId indexed producer, bool firstStage, bool finalStage);
 
     /// @notice The verdict is `None`.
@@ -145,6 +147,11 @@ interface IInspectionLedger is IAccreditations {
     /// @notice The policy requires an inspector of another organisation than the producer.
     error InspectorNotIndependent(address inspector, OrgId organisation);
 
+    /// @notice A Fail by consensus is superseded only by a round with more answers, or by an authority.
+    /// @param answers answers of the round
+    /// @param failedAnswers answers of the round that decided the Fail
+    error RoundNotLarger(BatchId batch, Stage stage, uint8 answers, uint8 failedAnswers);
+
     /// @notice Only consensus rounds decide the verdicts of this stage for the producer of the batch.
     error VerdictByConsensusOnly(BatchId batch, Stage stage);
 
@@ -176,12 +183,14 @@ interface IInspectionLedger is IAccreditations {
     /// @param independent whether inspectors of the producer are rejected
     function setPolicy(Stage stage, uint32 unitsPerSample, bool independent) external;
 
-    /// @notice Record the outcome of a consensus round and apply its verdict. The policy applies as for a signed
-    /// inspection. Requires the contract role `CONSENSUS`.
+    /// @notice Record the outcome of a consensus round and apply its verdict. Rights, sample and defects were checked when
+    /// the round was opened and its answers committed and revealed; later changes do not suppress the verdict. A Pass does not
+    /// supersede a Fail of a round with as many answers or more. Requires the contract role `CONSENSUS`.
     function recordConsensus(ConsensusVerdict calldata verdict) external;
 
-    /// @notice Set in which stages only consensus rounds decide the verdicts of a producer's batches. Requires the contract
-    /// role `CONSENSUS`; the consensus contract calls it when an administrator of the producer sets a rule.
+    /// @notice Set in which stages only consensus rounds and authorities decide the verdicts of a producer's batches. A stage
+    /// that is switched off stays required for seven days. Requires the contract role `CONSENSUS`; the consensus contract
+    /// calls it when an administrator of the producer sets a rule.
     function requireConsensus(OrgId producer, bool firstStage, bool finalStage) external;
 
     /// @notice Check that a verdict could be recorded with a sample of this size; reverts if not.

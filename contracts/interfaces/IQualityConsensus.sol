@@ -244,6 +244,9 @@ interface IQualityConsensus is IConsortiumBound {
     /// @param seats all seats of the round, encoded as in `SeatsDrawn`
     event AnswersCommitted(RoundId indexed round, uint256 seats);
 
+    /// @notice Emitted when a commitment or an answer is skipped because the seat has already committed or revealed.
+    event AnswerSkipped(RoundId indexed round, uint8 seat);
+
     /// @notice Emitted when an inspector reveals its answer.
     /// @param defects units out of limits
     /// @param evidence SHA-256 of the evidence document
@@ -340,9 +343,6 @@ interface IQualityConsensus is IConsortiumBound {
     /// @notice The round has no seat with this index.
     error UnknownSeat(LaneId lane, uint8 seat);
 
-    /// @notice The seat has already committed, or already revealed.
-    error AlreadyAnswered(LaneId lane, uint8 seat);
-
     /// @notice The seat has not committed to an answer.
     error NotCommitted(LaneId lane, uint8 seat);
 
@@ -395,11 +395,13 @@ interface IQualityConsensus is IConsortiumBound {
     /// block is no longer available (256 blocks), the draw is scheduled again with the same deadline.
     function draw(LaneId[] calldata lanes) external;
 
-    /// @notice Submit signed commitments; reverts if one is invalid. Anyone can submit them.
+    /// @notice Submit signed commitments. Skips seats that have committed; reverts if a commitment is invalid. Anyone can
+    /// submit them. An inspector, such as a contract wallet, can also submit its own commitment without a signature.
     function commit(RoundCommitments[] calldata rounds) external;
 
-    /// @notice Reveal answers after every seat of the round has committed. Anyone can submit them. The last answer decides
-    /// the round or requests more seats.
+    /// @notice Reveal answers after every seat of the round has committed. Skips seats that have revealed. Anyone can submit
+    /// them. An answer with more defects than the sample of a round that decides a verdict is rejected: its seat can only
+    /// stall. The last answer decides the round or requests more seats.
     function reveal(RoundAnswers[] calldata rounds) external;
 
     /// @notice Close the phase of an overdue round: inspectors that missed the deadline are penalised and replaced. A round

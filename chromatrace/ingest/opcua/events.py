@@ -1,7 +1,7 @@
 """Events and alarms of a server as text readings.
 
-The tag is `event/<source name>/<condition name>`, or the name of the event's type if it is no condition. The value is a
-JSON object: type, severity, message and, of a condition, its states `active` and `acked`.
+The tag is `event/<source name>/<condition name>`, or the name of the event's type if it is not a condition. The value
+is a JSON object: type, severity, message and, of a condition, its states `active` and `acked`.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def test_callers_of_every_function(env, callers):
         "revokeRole": [REGISTRAR, str(env.stranger)],
         "grantReadScopes": [env.lab, [], 0, 0],
         "enrol": [env.lab_inspector.address, 0, NONE],
-        "recordConsensus": [(batch, 0, 0, 0, 0, env.lab_inspector.address, NONE, NONE)],
+        "recordConsensus": [(batch, 0, 0, 0, 0, env.lab_inspector.address, NONE, NONE, 0)],
         "recallDescendants": [recalled, [], [], ""],
         "accredit": [env.lab, [], 0, 0],
         "accreditForLines": [env.lab, [], 0, 0],

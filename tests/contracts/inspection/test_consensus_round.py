@@ -2,6 +2,7 @@
 
 import pytest
 from dev_chain import revert
+from environment import event
 from eth_utils import keccak
 from panel import (
     CONFIDENCE,
@@ -95,19 +96,48 @@ def test_rejects_a_malformed_signature(panel):
     )
 
 
-def test_rejects_a_second_commitment_or_reveal(panel):
+def test_skips_a_second_commitment_or_reveal(panel):
+    """The first answer counts, and others can do it first without stopping the rest of a call."""
+    for number in (6, 7, 8):
+        panel.env.appoint(key_of(number).address, panel.env.plant, Role.INSPECTOR)
+        panel.enrol(number)
+    lane, other = panel.opened(lane=0), panel.opened(lane=1, first=0, subject=keccak(b"other"))
+    bulk = [(each, [panel.commitment(each, seat, PASS) for seat in range(3)]) for each in (lane, other)]
+    anyone = {"from": panel.env.stranger}
+    panel.contract.commit([(lane, [bulk[0][1][1]])], anyone)
+    tx = panel.contract.commit(bulk, anyone)
+    assert event(tx, "AnswerSkipped") == {"round": panel.round_id(lane), "seat": 1}
+    sealed = dict(panel.sealed)
+    tx = panel.contract.commit([(lane, [panel.commitment(lane, 0, FAIL)])], anyone)
+    assert event(tx, "AnswerSkipped") == {"round": panel.round_id(lane), "seat": 0}
+    panel.sealed = sealed
+    panel.reveal(lane, [2])
+    answers = [(each, [panel.answer(each, seat) for seat in range(3)]) for each in (lane, other)]
+    tx = panel.contract.reveal(answers, anyone)
+    assert event(tx, "AnswerSkipped") == {"round": panel.round_id(lane), "seat": 2}
+    assert [panel.state(each)["phase"] for each in (lane, other)] == [DECIDED] * 2
+
+
+def test_an_inspector_can_commit_by_a_call(panel):
+    """A contract wallet has no key. Another account needs a signature."""
     lane = panel.opened()
-    panel.commit(lane, {0: PASS})
-    again = panel.commitment(lane, 0, FAIL)
-    assert revert_of(panel.contract.commit, [(lane, [again])], sender=panel.env.stranger) == Revert(
-        "AlreadyAnswered", lane=lane, seat=0
+    env, number = panel.env, panel.seats(lane)[1][0]
+    account = key_of(number).address
+    seat, digest, _, _ = panel.commitment(lane, 1, FAIL)
+    unsigned = [(lane, [(seat, digest, bytes(32), bytes(32))])]
+    assert revert_of(panel.contract.commit, unsigned, sender=env.stranger) == Revert(
+        "NotDrawnInspector", lane=lane, seat=1, signer="0x" + "0" * 40
     )
-    panel.commitment(lane, 0, PASS)
-    panel.commit(lane, {1: PASS, 2: PASS})
-    panel.reveal(lane, [0])
-    assert revert_of(panel.contract.reveal, [(lane, [panel.answer(lane, 0)])], sender=panel.env.stranger) == Revert(
-        "AlreadyAnswered", lane=lane, seat=0
-    )
+    env.rpc.call("anvil_impersonateAccount", account)
+    env.rpc.call("anvil_setBalance", account, hex(10**18))
+    # A signed commitment counts only with a valid signature for this round, also if the inspector submits it: a
+    # transaction that is mined again after a reorganisation must not commit to the answer of another round.
+    stale = panel.signed(keccak(b"an earlier round"), 1, digest, key_of(number))
+    assert revert_of(panel.contract.commit, [(lane, [stale])], sender=account).name == "NotDrawnInspector"
+    env.send(panel.contract.commit, unsigned, sender=account)
+    panel.commit(lane, {0: FAIL, 2: FAIL})
+    panel.reveal(lane, [0, 1, 2])
+    assert panel.state(lane)["state"] == FAIL
 
 
 def test_rejects_the_reveal_of_a_copied_commitment(panel):

@@ -2,12 +2,18 @@
 
 import pytest
 from dev_chain import revert
-from environment import event
+from environment import CONSENSUS, FOREVER, advance_to, event
+from eth_abi import encode
+from eth_account import Account as Keys
 from eth_utils import keccak
 from panel import DECIDED, FAIL, PASS, Panel, key_of
 from reverts import Revert, revert_of
 
+from chromatrace.crypto.sealed_answer import SealedAnswer
 from chromatrace.domain.rights import BatchState, Role, Stage, Verdict
+
+SWITCH_OFF_S = 7 * 86_400
+"""Time for which a stage still requires consensus after it was switched off."""
 
 
 @pytest.fixture
@@ -51,9 +57,108 @@ def test_rejects_a_signed_inspection_if_consensus_decides_the_stage(panel, env):
     assert revert_of(*call, sender=env.stranger) == Revert("VerdictByConsensusOnly", batch=batch, stage=0)
     assert env.inspections.requiresConsensus(env.plant, Stage.FIRST)
     assert not env.inspections.requiresConsensus(env.plant, Stage.FINAL)
+
+
+def test_a_stage_stays_required_for_seven_days_after_it_is_switched_off(panel, env):
+    """Switching off and on around a lone verdict has no effect."""
+    batch = env.register()
+    panel.play([FAIL, FAIL, FAIL], subject=batch, step=0, sample=3)
     panel.set_rule(decidesFirst=False)
-    env.inspect(batch)
-    assert env.batch(batch).first_verdict == Verdict.PASS
+    off = env.now
+    inspection = env.inspection(batch, by=env.plant_inspector)
+    call = (env.inspections.record, tuple(inspection.values()), env.sign(inspection))
+    for passed in (0, SWITCH_OFF_S):
+        advance_to(off + passed)
+        assert env.inspections.requiresConsensus(env.plant, Stage.FIRST)
+        assert revert_of(*call, sender=env.stranger) == Revert("VerdictByConsensusOnly", batch=batch, stage=0)
+    advance_to(off + SWITCH_OFF_S + 1)
+    assert not env.inspections.requiresConsensus(env.plant, Stage.FIRST)
+    # A Fail by consensus stays in force. Other batches can be inspected by one inspector again.
+    assert revert_of(*call, sender=env.stranger) == Revert("VerdictByConsensusOnly", batch=batch, stage=0)
+    env.inspect(env.register("L2"), by=env.plant_inspector)
+    assert env.batch(batch).state is BatchState.STOPPED
+
+
+def test_the_setting_is_announced_only_if_it_changes(panel, env):
+    def announced(**changes):
+        panel.rule |= changes
+        tx = panel.contract.setRule(tuple(panel.rule.values()), ["pass", "fail"], {"from": env.administrator})
+        return "ConsensusRequired" in tx.events
+
+    assert [announced(), announced(decidesFirst=False), announced(), announced(decidesFinal=True)] == [
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_a_fail_is_superseded_only_by_a_larger_round(panel, env):
+    """Rounds cannot be repeated until one passes."""
+    batch = env.register()
+    panel.play([FAIL, FAIL, FAIL], subject=batch, step=0, sample=3)
+    lane = panel.opened(subject=batch, step=0, sample=3)
+    panel.commit(lane, {0: PASS, 1: PASS, 2: PASS})
+    tx = env.consensus.reveal([(lane, [panel.answer(lane, seat) for seat in range(3)])], {"from": env.stranger})
+    reason = keccak(text="RoundNotLarger(bytes32,uint8,uint8,uint8)")[:4] + encode(
+        ["bytes32", "uint8", "uint8", "uint8"], [batch, Stage.FIRST, 3, 3]
+    )
+    assert bytes(event(tx, "VerdictRejected")["reason"]) == reason
+    assert env.batch(batch).state is BatchState.STOPPED
+    assert revert_of(panel.contract.deliver, batch, Stage.FIRST, sender=env.stranger) == Revert(
+        "RoundNotLarger", batch=batch, stage=Stage.FIRST, answers=3, failedAnswers=3
+    )
+    panel.set_rule(minimum=5, maximum=5, firstWave=5, threshold=30_000)
+    panel.play([PASS] * 5, subject=batch, step=0, sample=3)
+    assert env.batch(batch).state is BatchState.FIRST_PASSED
+
+
+def test_an_authority_decides_a_stage_that_requires_consensus(panel, env):
+    batch = env.register()
+    panel.play([FAIL, FAIL, FAIL], subject=batch, step=0, sample=3)
+    official = Keys.from_key(keccak(b"official inspector"))
+    env.operators["official_inspector"] = official
+    env.consortium.changeOrganisation(env.authority, 127, FOREVER, {"from": env.registrar})
+    env.appoint(official.address, env.authority, Role.INSPECTOR)
+    env.inspect(batch, by=official)
+    assert env.batch(batch).state is BatchState.FIRST_PASSED
+    # The Fail is no longer in force, so a round of the same size counts again.
+    panel.play([FAIL, FAIL, FAIL], subject=batch, step=0, sample=3)
+    assert env.batch(batch).state is BatchState.STOPPED
+
+
+def test_more_defects_than_the_sample_cannot_be_revealed(panel, env):
+    """An impossible answer cannot make the verdict undeliverable: its seat stalls and is replaced."""
+    batch = env.register()
+    lane = panel.opened(subject=batch, step=0, sample=3)
+    panel.commit(lane, {0: FAIL, 1: FAIL})
+    signer = key_of(panel.seats(lane)[2][0])
+    answer = SealedAnswer(FAIL, 4, keccak(b"e"), keccak(b"s"))
+    panel.sealed[lane, 2] = answer
+    bad = panel.signed(panel.round_id(lane), 2, answer.digest(panel.round_id(lane), signer.address), signer)
+    env.consensus.commit([(lane, [bad])], {"from": env.stranger})
+    panel.reveal(lane, [0, 1])
+    assert revert_of(panel.contract.reveal, [(lane, [panel.answer(lane, 2)])], sender=env.stranger) == Revert(
+        "TooManyDefects", defects=4, sampleSize=3
+    )
+    panel.overdue(lane)
+    panel.close(lane)
+    (count,) = (len(panel.draw(lane)),)
+    panel.commit(lane, {count - 1: FAIL})
+    panel.reveal(lane, [count - 1])
+    assert env.batch(batch).state is BatchState.STOPPED
+
+
+def test_a_dismissal_does_not_suppress_a_verdict(panel, env):
+    batch = env.register()
+    lane = panel.opened(subject=batch, step=0, sample=3)
+    panel.commit(lane, {0: FAIL, 1: FAIL, 2: FAIL})
+    panel.reveal(lane, [0, 1])
+    recorder = key_of(panel.seats(lane)[2][0]).address
+    env.consortium.dismissOperator(recorder, {"from": env.administrator})
+    env.inspections.setPolicy(Stage.FIRST, 1, True, {"from": env.registrar})
+    panel.reveal(lane, [2])
+    assert env.batch(batch).state is BatchState.STOPPED
 
 
 def test_rejects_a_request_whose_verdict_the_ledger_would_reject(panel, env):
@@ -86,6 +191,7 @@ def test_rejects_a_batch_of_another_organisation(panel, env):
 
 def test_only_external_inspectors_sit_if_the_policy_requires_independence(panel, env):
     panel.set_rule(decidesFinal=True, decidesFirst=False)
+    advance_to(env.now + SWITCH_OFF_S + 1)
     batch = env.batch_in_state(BatchState.ASSEMBLED)
     own = [(0, batch, 0, Stage.FINAL, 1, 3)]
     assert revert_of(panel.contract.open, own, sender=env.producer) == Revert("InspectorNotExternal", inspector=1)
@@ -97,43 +203,42 @@ def test_only_external_inspectors_sit_if_the_policy_requires_independence(panel,
     assert env.batch(batch).final_verdict == Verdict.PASS
 
 
-def test_a_rejected_verdict_can_be_delivered_later(panel, env):
+@pytest.fixture
+def rejected(panel, env):
+    """Return a batch whose Pass was rejected, because the ledger did not know the consensus contract at that time."""
     batch = env.register()
     lane = panel.opened(subject=batch, step=0, sample=3)
     panel.commit(lane, {0: PASS, 1: PASS, 2: PASS})
-    recorder = key_of(panel.seats(lane)[2][0]).address
-    env.consortium.dismissOperator(recorder, {"from": env.registrar})
+    env.consortium.revokeRole(CONSENSUS, env.consensus, {"from": env.registrar})
     tx = env.consensus.reveal([(lane, [panel.answer(lane, seat) for seat in range(3)])], {"from": env.stranger})
     assert "VerdictRejected" in tx.events
     assert panel.state(lane)["phase"] == DECIDED
-    assert env.batch(batch).first_verdict == Verdict.NONE
-    assert revert_of(panel.contract.deliver, batch, Stage.FIRST, sender=env.stranger) == Revert(
-        "OperatorInactive", operator=recorder
+    return batch
+
+
+def test_a_rejected_verdict_can_be_delivered_later(panel, env, rejected):
+    assert env.batch(rejected).first_verdict == Verdict.NONE
+    assert revert_of(panel.contract.deliver, rejected, Stage.FIRST, sender=env.stranger) == Revert(
+        "AccessControlUnauthorizedAccount", account=env.consensus, neededRole=CONSENSUS
     )
-    env.appoint(recorder, env.plant, Role.INSPECTOR)
-    env.consensus.deliver(batch, Stage.FIRST, {"from": env.stranger})
-    assert env.batch(batch).first_verdict == Verdict.PASS
-    assert revert_of(panel.contract.deliver, batch, Stage.FIRST, sender=env.stranger).name == "NoPendingVerdict"
+    env.consortium.grantRole(CONSENSUS, env.consensus, {"from": env.registrar})
+    env.consensus.deliver(rejected, Stage.FIRST, {"from": env.stranger})
+    assert env.batch(rejected).first_verdict == Verdict.PASS
+    assert revert_of(panel.contract.deliver, rejected, Stage.FIRST, sender=env.stranger).name == "NoPendingVerdict"
 
 
-def test_a_pending_verdict_does_not_supersede_a_later_one(panel, env):
+def test_a_pending_verdict_does_not_supersede_a_later_one(panel, env, rejected):
     """Otherwise a delayed Pass could supersede a later Fail."""
-    batch = env.register()
-    lane = panel.opened(subject=batch, step=0, sample=3)
-    panel.commit(lane, {0: PASS, 1: PASS, 2: PASS})
-    recorder = key_of(panel.seats(lane)[2][0]).address
-    env.consortium.dismissOperator(recorder, {"from": env.registrar})
-    panel.reveal(lane, [0, 1, 2])
-    panel.set_rule(decidesFirst=False)
-    env.inspect(batch, verdict=Verdict.FAIL)
-    env.appoint(recorder, env.plant, Role.INSPECTOR)
-    revert = revert_of(panel.contract.deliver, batch, Stage.FIRST, sender=env.stranger)
-    assert revert == Revert("NoPendingVerdict", batch=batch, stage=Stage.FIRST)
-    assert env.batch(batch).first_verdict == Verdict.FAIL
+    env.consortium.grantRole(CONSENSUS, env.consensus, {"from": env.registrar})
+    panel.play([FAIL, FAIL, FAIL], subject=rejected, step=0, sample=3, lane=7)
+    revert = revert_of(panel.contract.deliver, rejected, Stage.FIRST, sender=env.stranger)
+    assert revert == Revert("NoPendingVerdict", batch=rejected, stage=Stage.FIRST)
+    assert env.batch(rejected).first_verdict == Verdict.FAIL
 
 
 def test_rejects_an_inspector_that_joined_the_producer_after_its_enrolment(panel, env):
     panel.set_rule(decidesFinal=True, decidesFirst=False)
+    advance_to(env.now + SWITCH_OFF_S + 1)
     batch = env.batch_in_state(BatchState.ASSEMBLED)
     for number in range(6, 9):
         env.appoint(key_of(number).address, env.lab, Role.INSPECTOR)
@@ -170,7 +275,7 @@ def test_insufficient_gas_cannot_drop_a_verdict(panel, env):
 
 
 def test_recording_without_a_signature_requires_the_consensus_role(env):
-    verdict = (env.register(), 0, 1, 3, 0, env.lab_inspector.address, keccak(b"i"), keccak(b"e"))
+    verdict = (env.register(), 0, 1, 3, 0, env.lab_inspector.address, keccak(b"i"), keccak(b"e"), 3)
     assert (
         revert_of(env.inspections.recordConsensus, verdict, sender=env.registrar).name
         == "AccessControlUnauthorizedAccount"

@@ -129,7 +129,7 @@ def test_portals_can_start_together_on_empty_postgresql_database(consortium, dat
         with ThreadPoolExecutor(2) as executor:
             portals = list(executor.map(start, range(2)))
         for portal in portals:
-            assert httpx.get(f"{portal.url}/healthz", timeout=180).json()["status"] == "ok"
+            portal.wait(lambda portal=portal: httpx.get(f"{portal.url}/healthz", timeout=180).status_code == 200)
         with cluster.stopped():
             for portal in portals:
                 assert httpx.get(f"{portal.url}{PAGE}", timeout=180).status_code == 503

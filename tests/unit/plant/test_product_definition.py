@@ -1,4 +1,4 @@
-"""The definition of a product: what a released design commits to."""
+"""The definition of a product, which a released design commits to."""
 
 from __future__ import annotations
 
