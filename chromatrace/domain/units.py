@@ -146,7 +146,7 @@ def _has_angle(unit: Any) -> bool:
 def _registry() -> Any:
     import pint
 
-    registry: Any = pint.UnitRegistry(non_int_type=Decimal)
+    registry: Any = pint.UnitRegistry(non_int_type=Decimal, on_redefinition="ignore")
     for definition in _DEFINITIONS:
         registry.define(definition)
     return registry
