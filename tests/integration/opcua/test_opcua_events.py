@@ -106,8 +106,9 @@ def test_a_server_without_events_is_read_as_before(serve, spool):  # noqa: F811
 def expected_alarms(plant, seed):
     """Return the changes of the alarms of a simulation: tag, time and state."""
     found, active = [], {}
-    for step in Simulation(plant, seed=seed, start_ns=BEGIN_NS, runs=1).steps():
-        for tag, value in zip(plant.tags, step.values, strict=True):
+    simulation = Simulation(plant, seed=seed, start_ns=BEGIN_NS, runs=1)
+    for step in simulation.steps():
+        for tag, value in zip(simulation.tags, step.values, strict=True):
             low = tag.limit_low is not None and value < tag.limit_low
             high = tag.limit_high is not None and value > tag.limit_high
             if active.get(tag.name, False) != (low or high):
