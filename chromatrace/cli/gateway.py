@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,15 +18,15 @@ if TYPE_CHECKING:
     from chromatrace.gateway.dead_letters import StoredLetter
     from chromatrace.plant.records import Plant
 
-plant_argument = click.argument(
-    "plant_path", metavar="PLANT", type=click.Path(path_type=Path, exists=True, dir_okay=False)
-)
+plant_argument = click.argument("plant_name", metavar="PLANT")
 origin_option = click.option("--source", "origin", help="Only letters of this source of the plant file.")
 
 
 @click.group()
 def gateway() -> None:
     """Run all sources of a plant file; show and replay dead letters.
+
+    PLANT is a plant file or the name of a shipped plant.
 
     \b
     Example:
@@ -39,7 +38,7 @@ def gateway() -> None:
 @plant_argument
 @json_option
 @click.pass_obj
-def run(workspace: Workspace, plant_path: Path, as_json: bool) -> None:
+def run(workspace: Workspace, plant_name: str, as_json: bool) -> None:
     """Store the readings of all sources of PLANT until Ctrl-C.
 
     A source that fails is started again with increasing pauses and never stops the others. Each reading is stored once,
@@ -49,7 +48,7 @@ def run(workspace: Workspace, plant_path: Path, as_json: bool) -> None:
     """
     from chromatrace.services.gateway import plant_gateway
 
-    plant = _plant(plant_path)
+    plant = _plant(plant_name)
     # The gateway reports each reason once; these libraries would log each attempt.
     for name in ("asyncua", "pymodbus"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
@@ -121,7 +120,7 @@ def show(workspace: Workspace, letter_id: int, as_json: bool) -> None:
 @click.pass_obj
 def replay(
     workspace: Workspace,
-    plant_path: Path,
+    plant_name: str,
     ids: tuple[int, ...],
     origin: str | None,
     accept_types: bool,
@@ -136,7 +135,7 @@ def replay(
     from chromatrace.gateway.replay import Replay
     from chromatrace.services.gateway import gateway_store
 
-    plant = _plant(plant_path)
+    plant = _plant(plant_name)
     with gateway_store(workspace) as store:
         letters = DeadLetters(store)
         chosen = [letters.letter(letter_id) for letter_id in ids] or letters.letters(origin=origin, states=(OPEN,))
@@ -202,14 +201,14 @@ def token() -> None:
 @click.argument("source_id", metavar="SOURCE")
 @click.option("--name", default="", help="Name of the program or device that gets the token.")
 @json_option
-def create(plant_path: Path, source_id: str, name: str, as_json: bool) -> None:
+def create(plant_name: str, source_id: str, name: str, as_json: bool) -> None:
     """Create a token that may push readings of the HTTP source SOURCE, and print it once.
 
     The token file of the source has only its hash.
     """
     from chromatrace.services.gateway import http_source, token_file
 
-    plant = _plant(plant_path)
+    plant = _plant(plant_name)
     text, stored = token_file(http_source(plant, source_id)).create(name)
     emit(as_json, {"token": text, "id": stored.id, "source": source_id, "name": stored.name})
 
@@ -217,13 +216,13 @@ def create(plant_path: Path, source_id: str, name: str, as_json: bool) -> None:
 @token.command("list")
 @plant_argument
 @json_option
-def list_tokens(plant_path: Path, as_json: bool) -> None:
+def list_tokens(plant_name: str, as_json: bool) -> None:
     """List the tokens of all HTTP sources, without the tokens themselves."""
     from chromatrace.services.gateway import token_files
 
     facts = [
         {"source": source_id, "id": stored.id, "name": stored.name, "created": stored.created}
-        for source_id, file in token_files(_plant(plant_path)).items()
+        for source_id, file in token_files(_plant(plant_name)).items()
         for stored in file.tokens()
     ]
 
@@ -240,11 +239,11 @@ def list_tokens(plant_path: Path, as_json: bool) -> None:
 @plant_argument
 @click.argument("token_id", metavar="ID")
 @json_option
-def revoke(plant_path: Path, token_id: str, as_json: bool) -> None:
+def revoke(plant_name: str, token_id: str, as_json: bool) -> None:
     """Revoke the token with this id. The running gateway rejects it from the next request on."""
     from chromatrace.services.gateway import token_files
 
-    for source_id, file in token_files(_plant(plant_path)).items():
+    for source_id, file in token_files(_plant(plant_name)).items():
         if any(stored.id == token_id for stored in file.tokens()):
             revoked = file.revoke(token_id)
             emit(as_json, {"revoked": revoked.id, "source": source_id, "name": revoked.name})
@@ -252,7 +251,7 @@ def revoke(plant_path: Path, token_id: str, as_json: bool) -> None:
     raise InvalidInput(f"no token {token_id!r}", field="id", hint="see `chromatrace gateway token list`")
 
 
-def _plant(path: Path) -> Plant:
-    from chromatrace.plant.configuration import load_plant
+def _plant(name: str) -> Plant:
+    from chromatrace.services.records import plant_of
 
-    return load_plant(path)
+    return plant_of(name)

@@ -54,7 +54,9 @@ def read_image(data: bytes) -> Content:
             if image.format == "PNG" and b"IEND" not in data:
                 raise ResultFileError("the image is cut off: its last chunk is missing", field="image")
             pixel_m, source = _pixel_size(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise ResultFileError("not a readable TIFF or PNG image", field="image") from error
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ResultFileError(f"the image is damaged or cut off: {error}", field="image") from error
     figures = [Figure("width", float(width), "pixels"), Figure("height", float(height), "pixels")]
     facts: dict[str, Any] = {"size": [width, height], "mode": image.mode, "pixel_size_nm": None}

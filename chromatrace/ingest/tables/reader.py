@@ -67,7 +67,9 @@ class RowReader:
         if table.time is None:
             time_ns = table.start_ns + number * table.step_ns
             if not 0 < time_ns <= _MAX_TIME_NS:
-                return [Rejection("time", f"the time of row {number} is outside the years 1970 to 2262")]
+                return [
+                    Rejection("time", f"the time of row {number} is not after 1970-01-01T00:00:00Z and before 2262")
+                ]
         else:
             text = " ".join(cells[position].strip() for position in table.times).strip()
             if text.casefold() in table.missing:

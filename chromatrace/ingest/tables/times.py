@@ -63,7 +63,7 @@ class TimeReader:
         """Return the Unix nanoseconds of a cell. Raises `InvalidInput` naming `time`."""
         ns = self.parse(text.strip())
         if not 0 < ns <= _MAX_TIME_NS:
-            raise InvalidInput(f"{text.strip()!r} is outside the years 1970 to 2262", field="time")
+            raise InvalidInput(f"{text.strip()!r} is not after 1970-01-01T00:00:00Z and before 2262", field="time")
         return ns
 
 
