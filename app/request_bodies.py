@@ -27,12 +27,12 @@ class BodyLimit:
     """Maximum of a body in bytes.
 
     authenticated  only operators may send more than `DEFAULT_BYTES`
-    admit          checks the sender instead, and raises the error of the login
+    admit          checks the sender and raises the error of the login; None: the sender must be an operator
     """
 
     maximum: int = DEFAULT_BYTES
     authenticated: bool = False
-    admit: Callable[[], object] = current_operator
+    admit: Callable[[], object] | None = None
 
 
 class BodyLimits:
@@ -45,7 +45,7 @@ class BodyLimits:
         app.before_request(_check)
 
     def set(
-        self, endpoint: str, maximum: int, *, authenticated: bool, admit: Callable[[], object] = current_operator
+        self, endpoint: str, maximum: int, *, authenticated: bool, admit: Callable[[], object] | None = None
     ) -> None:
         """Allow bodies of `maximum` bytes. See `BodyLimit`."""
         self._limits[endpoint] = BodyLimit(maximum, authenticated, admit)
@@ -75,6 +75,6 @@ def _check() -> ResponseReturnValue | None:
     if TOO_LARGE in request.environ or (request.content_length or 0) > limit.maximum:
         raise RequestEntityTooLarge
     if ADMISSION in request.environ:
-        limit.admit()
+        (limit.admit or current_operator)()
         return Response(status=204)
     return None

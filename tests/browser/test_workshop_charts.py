@@ -57,6 +57,7 @@ def store(tmp_path_factory):
 def client(world, spool, store, tmp_path_factory):
     settings = {
         "plant_organisation": world.organisations["maker"],
+        "login_limit": "1000 per minute",
         "twin_url": f"sqlite:///{tmp_path_factory.mktemp('twin') / 'twin.db'}",
     }
     app = create_app(

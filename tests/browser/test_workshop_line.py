@@ -26,6 +26,7 @@ def hall(world, tmp_path):
 
         def portal(base_url=BASE, **settings):
             settings |= {"plant_organisation": world.organisations["maker"], "twin_url": url}
+            settings |= {"login_limit": "1000 per minute"}
             config = world.config(base_url, **settings)
             return create_app(config, spool, plant=PLANT), config
 

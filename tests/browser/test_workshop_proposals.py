@@ -6,7 +6,8 @@ import time
 
 import pytest
 from portal_client import log_in, log_in_by_wallet, token_of
-from portal_world import MAKER, PASSWORD, REGISTRAR, SHOP, _register
+from portal_world import GTIN, MAKER, PASSWORD, REGISTRAR, SHOP, _register
+from relations import own_items
 from workshop_plant import PLANT, append, following, open_spool
 
 import app.accounts
@@ -43,6 +44,7 @@ def hall(world, accounts, tmp_path):
 def proposed(hall, world, lot):
     """Register a lot, raise an alarm while it is in the machine, and return the portal."""
     portal, spool = hall
+    own_items(world.chains[REGISTRAR], world.organisations["maker"], [GTIN])
     _register(world, lot, bytes(32))
     append(spool, "lot", lot)
     append(spool, "pressure", 9.0, unit="Pa")

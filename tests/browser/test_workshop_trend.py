@@ -18,7 +18,7 @@ BASE = "http://workshop.example"
 
 @pytest.fixture(scope="module")
 def app(world):
-    settings = {"plant_organisation": world.organisations["maker"]}
+    settings = {"plant_organisation": world.organisations["maker"], "login_limit": "1000 per minute"}
     return create_app(world.config(BASE, **settings), world.spool, plant=example_plant("electrochromic"))
 
 
@@ -41,7 +41,7 @@ def test_only_operators_of_the_plant_see_readings(app, world):
         assert other.get(f"/workshop/{page}").status_code == 403
         assert app.test_client().get(f"/workshop/{page}").status_code in (303, 401)
     assert "Workshop" not in other.get("/partners/").text
-    without = create_app(world.config(BASE), world.spool).test_client()
+    without = create_app(world.config(BASE, login_limit="1000 per minute"), world.spool).test_client()
     log_in_by_wallet(without, world.chains[MAKER].signer)
     assert without.get("/workshop/trend").status_code == 404
 

@@ -110,7 +110,7 @@ def test_policies_and_admin_are_set_by_options(anvil_node, tmp_path):
         anvil_node,
         tmp_path,
         *("--admin", admin, "--admin-delay", "60"),
-        *("--first-units-per-sample", "50", "--first-independent", "--no-final-independent"),
+        *("--first-units-per-sample", "50", "--first-independent"),
     )
     assert status == 0
     manifest = Manifest.load(tmp_path / "31337.json")
@@ -120,7 +120,7 @@ def test_policies_and_admin_are_set_by_options(anvil_node, tmp_path):
     assert pending.lower() == admin.lower()
     assert read(anvil_node, manifest, "Consortium", "defaultAdminDelay") == 60
     assert list(read(anvil_node, manifest, "InspectionLedger", "policy", 0).values()) == [50, True]
-    assert list(read(anvil_node, manifest, "InspectionLedger", "policy", 1).values()) == [0, False]
+    assert list(read(anvil_node, manifest, "InspectionLedger", "policy", 1).values()) == [0, True]
 
 
 def test_a_missing_role_is_reported(anvil_node, tmp_path):

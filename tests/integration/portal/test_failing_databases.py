@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -50,15 +51,17 @@ def database(tmp_path):
     database.close()
 
 
+def _value(parameter):
+    """Return a value for a parameter of a route."""
+    return PATHS.get(parameter[2], "1" if parameter[1] == "int" else "a")
+
+
 def requests(app):
     """Return a request for each method of each route: method, path."""
     for rule in app.url_map.iter_rules():
         if rule.endpoint == "static":
             continue
-        path = rule.rule
-        for argument in rule.arguments:
-            converter = path[path.index("<") : path.index(">") + 1]
-            path = path.replace(converter, PATHS.get(argument, "a"), 1)
+        path = re.sub(r"<(?:(\w+):)?(\w+)>", _value, rule.rule)
         for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
             yield method, path
 

@@ -261,9 +261,11 @@ class World:
         return self._chains[account]
 
     def set_member(self, organisation, department, person, mask):
+        """Set the rights of a person in a department; those of a dismissed person begin with the next appointment."""
         who = self.rights.people[person]
-        call = calls.set_member(self.departments[organisation, department], who.address, mask)
-        self.chain(ORGANISATIONS[organisation]).submit(call)
+        if person not in self.rights.dismissed:
+            call = calls.set_member(self.departments[organisation, department], who.address, mask)
+            self.chain(ORGANISATIONS[organisation]).submit(call)
         self.rights.members[organisation, department, person] = mask
         self._note_readers()
 
@@ -274,6 +276,10 @@ class World:
             number = ORGANISATIONS[who.organisation]
             self.chain(0).submit(calls.appoint_operator(who.address, number, Role.GATEWAY, FOREVER))
             self.rights.dismissed.discard(person)
+            # The rights in departments ended with the earlier appointment.
+            for (organisation, department, name), mask in list(self.rights.members.items()):
+                if name == person:
+                    self.set_member(organisation, department, name, mask)
         else:
             self.chain(0).submit(calls.dismiss_operator(who.address))
             self.rights.dismissed.add(person)
