@@ -29,7 +29,7 @@ MIN_PROBABILITY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What the twin stored about the drift, and the transaction of the hold that a supervisor confirmed.
+    """The drift as the twin stored it, and the transaction of the hold that a supervisor confirmed.
 
     forecast  the first forecast of the lot that predicted the tag out of control
     """
@@ -124,7 +124,7 @@ def check_drift(workspace: Workspace, drift: Drift | None) -> str:
 
 
 def check_hold(workspace: Workspace, cast: Cast, key: BatchKey, drift: Drift | None) -> str:
-    """Check that the confirmed hold is on the chain and that the contract refuses to grade the lot."""
+    """Check that the confirmed hold is on the chain and that the contract rejects a grading of the lot."""
     if drift is None or drift.proposal.state is not ProposalState.DONE:
         raise IntegrityError("the proposal was not carried out", field="proposal")
     stored = workspace.reader.read(reads.batch(key.batch_id))
