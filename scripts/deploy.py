@@ -249,7 +249,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="delay of admin transfers, in seconds (default: %(default)s)",
     )
-    for stage, (units, independent) in (("first", Policies().first), ("final", Policies().final)):
+    for stage, (units, _) in (("first", Policies().first), ("final", Policies().final)):
         parser.add_argument(
             f"--{stage}-units-per-sample",
             type=int,
@@ -257,12 +257,12 @@ def _parser() -> argparse.ArgumentParser:
             metavar="N",
             help=f"sample at least one unit per N at {stage} inspection; 0: any sample (default: %(default)s)",
         )
-        parser.add_argument(
-            f"--{stage}-independent",
-            action=argparse.BooleanOptionalAction,
-            default=independent,
-            help=f"reject inspectors of the producer at {stage} inspection (default: %(default)s)",
-        )
+    parser.add_argument(
+        "--first-independent",
+        action=argparse.BooleanOptionalAction,
+        default=Policies().first[1],
+        help="reject inspectors of the producer at first inspection, as final inspection does (default: %(default)s)",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
@@ -282,7 +282,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             admin_delay_s=args.admin_delay,
             policies=Policies(
                 (args.first_units_per_sample, args.first_independent),
-                (args.final_units_per_sample, args.final_independent),
+                (args.final_units_per_sample, Policies().final[1]),
             ),
         )
     except ChromaTraceError as error:

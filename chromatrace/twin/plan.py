@@ -25,7 +25,7 @@ __all__ = ["NS_PER_S", "AlarmSettings", "MachinePlan", "MachineStatus", "Priorit
 
 NS_PER_S = 1_000_000_000
 _FORMAT = 4
-"""Number of the stored form of the state; a new one makes the state be computed anew."""
+"""Number of the stored form of the state; a change of it computes the state from the beginning of the logs."""
 
 
 class MachineStatus(StrEnum):
@@ -113,7 +113,7 @@ class MachinePlan:
 
 @dataclass(frozen=True)
 class TwinPlan:
-    """The twin's part of a plant file. `digest` changes if the state must be computed anew.
+    """The twin's part of a plant file. `digest` changes if the state must be computed from the beginning.
 
     gln  organisation whose people may confirm proposals
     """
